@@ -1,0 +1,60 @@
+"""The outside world on one page: the Protocols that stages take. One module beside this one fulfils each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completed:
+    """A process that ended."""
+
+    argv: tuple[str, ...]
+    code: int
+    """Exit code; negative for the number of the signal that ended it, as in the standard library."""
+    stdout: str
+    stderr: str
+    """Empty when both streams were merged (the default): then `stdout` has all lines in their order."""
+    duration: float
+    """Seconds."""
+
+    def last_lines(self, count: int = 20) -> str:
+        """Return the end of what it printed, for a message."""
+        return "\n".join(f"{self.stdout}\n{self.stderr}".strip().splitlines()[-count:])
+
+
+class Processes(Protocol):
+    """Run other programs. Argument lists only, never a shell."""
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str | None] | None = None,
+        timeout: float | None = None,
+        on_line: Callable[[str], None] | None = None,
+        merge: bool = True,
+        stdin: str | None = None,
+        user: tuple[int, int] | None = None,
+    ) -> Completed:
+        """Run to the end, whatever the exit code.
+
+        `env` is laid over the pipeline's own environment (None removes a variable). `on_line` gets each line of stdout as it
+        comes. `user` is (uid, gid) to run as. Raises `StageFailed` when there is no such program, `TimedOut` after `timeout` seconds; on an
+        interrupt the whole process group is asked to end (SIGINT, SIGTERM, SIGKILL) before the interrupt goes on.
+        """
+        ...
+
+    def find(self, program: str) -> str | None:
+        """Return the path of a program: beside this interpreter first, then on PATH; None when it is not there."""
+        ...
+
+    def stop_all(self) -> None:
+        """End every process that still runs, in bounded time; worker threads start no more."""
+        ...

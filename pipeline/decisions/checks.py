@@ -1,0 +1,210 @@
+"""The static checks of `lint`: their command lines, and what their output says."""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.decisions.findings import Finding, Severity
+from pipeline.decisions.outcome import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Format(enum.StrEnum):
+    """How a check's standard output is to be read."""
+
+    RUFF_JSON = "ruff-json"
+    RUFF_FORMAT = "ruff-format"
+    MYPY_JSON = "mypy-json"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One tool's run: argument list, how its output reads, and which exit codes are verdicts."""
+
+    name: str
+    tool: str
+    argv: tuple[str, ...]
+    format: Format
+    human: tuple[str, ...] = ()
+    """Argument list for output that people like better; run only when there are findings."""
+    fix: str = ""
+    """What repairs it: shown as a hint."""
+    findings_codes: tuple[int, ...] = (1,)
+    """Exit codes that mean "looked and found"; any other but 0 means that the tool itself failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """What a check came to."""
+
+    check: Check
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    reason: str
+    output: str = ""
+
+
+def plan_checks(
+    sources: Sequence[str], tests: Sequence[str], typed: Sequence[str], *, contracts: bool
+) -> tuple[Check, ...]:
+    """List the checks over these paths, the slowest first so that it starts first."""
+    code = (*sources, *tests)
+    checks = [
+        Check(
+            name="mypy",
+            tool="mypy",
+            argv=("mypy", "--output=json", "--no-error-summary", *typed),
+            format=Format.MYPY_JSON,
+        ),
+        Check(
+            name="ruff check",
+            tool="ruff",
+            argv=("ruff", "check", "--output-format=json", *code),
+            human=("ruff", "check", "--output-format=full", *code),
+            format=Format.RUFF_JSON,
+            fix="nox -s lint -- --fix",
+        ),
+        Check(
+            name="ruff format",
+            tool="ruff",
+            argv=("ruff", "format", "--check", *code),
+            human=("ruff", "format", "--diff", *code),
+            format=Format.RUFF_FORMAT,
+            fix="nox -s lint -- --fix",
+        ),
+    ]
+    if contracts:
+        checks.append(
+            Check(
+                name="import contracts", tool="import-linter", argv=("lint-imports", "--no-logo"), format=Format.TEXT
+            )
+        )
+    return tuple(checks)
+
+
+def plan_fixes(sources: Sequence[str], tests: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """List the commands that repair what can be repaired, in their order."""
+    code = (*sources, *tests)
+    return (("ruff", "check", "--fix-only", "--exit-zero", *code), ("ruff", "format", *code))
+
+
+def judge_check(check: Check, code: int, output: str, root: str) -> CheckResult:
+    """Read one tool's exit code and output. `root` is the project's absolute path, taken off the files' names."""
+    if code == 0:
+        return CheckResult(check=check, verdict=Verdict.CLEAN, findings=(), reason="clean")
+    if code not in check.findings_codes:
+        return CheckResult(
+            check=check,
+            verdict=Verdict.UNKNOWN,
+            findings=(),
+            reason=f"{check.tool} itself failed (exit {code})",
+            output=output,
+        )
+    findings = tuple(_READERS[check.format](check, output, root.rstrip("/") + "/"))
+    return CheckResult(
+        check=check, verdict=Verdict.FINDINGS, findings=findings, reason=_count(len(findings), "finding"), output=output
+    )
+
+
+def judge_checks(results: Sequence[CheckResult], tools: Mapping[str, str], reports: tuple[str, ...]) -> Outcome:
+    """Join the results, in the order in which they ended: the first that was not clean is named."""
+    bad = [result for result in results if result.verdict is not Verdict.CLEAN]
+    counts = {result.check.name: len(result.findings) for result in results}
+    if not bad:
+        return Outcome(
+            verdict=Verdict.CLEAN,
+            reason=f"{_count(len(results), 'check')} clean",
+            counts=counts,
+            reports=reports,
+            tools=tools,
+        )
+    first = bad[0]
+    others = f"; also {', '.join(result.check.name for result in bad[1:])}" if bad[1:] else ""
+    verdict = Verdict.FINDINGS if any(r.verdict is Verdict.FINDINGS for r in bad) else Verdict.UNKNOWN
+    hint = next((result.check.fix for result in bad if result.check.fix), "")
+    reason = f"{first.check.name} failed first: {first.reason}{others}"
+    return Outcome(verdict=verdict, reason=reason, hint=hint, counts=counts, reports=reports, tools=tools)
+
+
+def format_finding(finding: Finding) -> str:
+    """`app/api.py:3:1: arg-type: message`, as editors and people read it."""
+    return (
+        f"{finding.place}: {finding.rule}: {finding.message}" if finding.place else f"{finding.rule}: {finding.message}"
+    )
+
+
+def _read_ruff(check: Check, output: str, root: str) -> list[Finding]:
+    return [
+        Finding(
+            tool=check.tool,
+            rule=item["code"] or "syntax",
+            message=item["message"],
+            severity=Severity.MEDIUM,
+            file=str(item["filename"]).removeprefix(root),
+            line=item["location"]["row"],
+            column=item["location"]["column"],
+            url=item.get("url") or "",
+        )
+        for item in json.loads(output)
+    ]
+
+
+_WOULD_REFORMAT = re.compile(r"^Would reformat: (.+)$", re.MULTILINE)
+
+
+def _read_format(check: Check, output: str, root: str) -> list[Finding]:
+    return [
+        Finding(
+            tool=check.tool,
+            rule="format",
+            message="is not formatted",
+            severity=Severity.LOW,
+            file=name.removeprefix(root),
+            line=1,
+        )
+        for name in _WOULD_REFORMAT.findall(output)
+    ]
+
+
+def _read_mypy(check: Check, output: str, root: str) -> list[Finding]:
+    items = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    return [
+        Finding(
+            tool=check.tool,
+            rule=item["code"] or "error",
+            message=item["message"],
+            severity=Severity.MEDIUM,
+            file=item["file"].removeprefix(root),
+            line=max(item["line"], 0),
+            column=max(item["column"], 0),
+        )
+        for item in items
+        if item["severity"] == "error"
+    ]
+
+
+def _read_text(check: Check, output: str, root: str) -> list[Finding]:
+    broken = [line.removesuffix(" BROKEN").strip() for line in output.splitlines() if line.rstrip().endswith(" BROKEN")]
+    return [
+        Finding(tool=check.tool, rule="contract", message=name.replace(root, ""), severity=Severity.MEDIUM)
+        for name in broken
+    ]
+
+
+_READERS = {
+    Format.RUFF_JSON: _read_ruff,
+    Format.RUFF_FORMAT: _read_format,
+    Format.MYPY_JSON: _read_mypy,
+    Format.TEXT: _read_text,
+}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,49 @@
+"""Secrets stay out of everything that is printed or written."""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HIDDEN = "[REDACTED]"
+_NAME = re.compile(r"(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_KEY|CREDENTIALS?|WEBHOOK|_DSN)$", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?P<before>\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)(?P<password>[^\s@/]+)(?=@)", re.IGNORECASE)
+_SHORTEST = 4
+"""Shorter values are not hidden: they would blank out half of every line and protect nothing."""
+
+
+class Redactor:
+    """Replaces known secrets, and passwords in URLs, by `[REDACTED]`."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._values: set[str] = set()
+        for name, value in variables.items():
+            if _NAME.search(name):
+                self.add(value)
+            elif (password := _password_in(value)) is not None:
+                self.add(password)
+
+    def add(self, secret: str) -> None:
+        """Hide this value from now on, and each line of it, since output comes line by line."""
+        self._values.update(part for part in (secret, *secret.splitlines()) if len(part) >= _SHORTEST)
+
+    def values(self) -> tuple[str, ...]:
+        """Return what is hidden, for platforms that mask by themselves."""
+        return tuple(sorted(value for value in self._values if "\n" not in value))
+
+    def clean(self, text: str) -> str:
+        """Return the text with every secret replaced, the longest first."""
+        for value in sorted(self._values, key=len, reverse=True):
+            text = text.replace(value, HIDDEN)
+        return _URL_PASSWORD.sub(rf"\g<before>{HIDDEN}", text) if "://" in text else text
+
+
+def _password_in(value: str) -> str | None:
+    try:
+        return urllib.parse.urlsplit(value).password if "://" in value else None
+    except ValueError:
+        return None

@@ -1,0 +1,85 @@
+"""Settings: `[tool.pipeline]` of `pyproject.toml` and the environment, read once, frozen, every problem reported together."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.errors import ConfigurationError
+from pipeline.settings.environment import Environment, Platform, parse_environment
+from pipeline.settings.schema import NOT_EMPTY, key, parse_section, section
+from pipeline.settings.sections import Lint, Paths, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = [
+    "Environment",
+    "Lint",
+    "Paths",
+    "PipelineConfig",
+    "Platform",
+    "Settings",
+    "Unit",
+    "load_settings",
+    "parse_environment",
+    "parse_settings",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineConfig:
+    """`[tool.pipeline]`: all that is particular to one project."""
+
+    project: str = key("Name of the project, in labels, reports and messages.", limit=NOT_EMPTY)
+    paths: Paths = section("Where things are.", Paths)
+    lint: Lint = section("Static checks.", Lint)
+    unit: Unit = section("Unit tests.", Unit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything a stage may know without looking at the outside world."""
+
+    root: Path
+    config: PipelineConfig
+    environment: Environment
+
+    @property
+    def reports(self) -> Path:
+        """Folder for reports and evidence, absolute."""
+        return self.root / self.config.paths.reports
+
+    @property
+    def state(self) -> Path:
+        """Folder for what this checkout remembers between runs, absolute."""
+        return self.root / self.config.paths.state
+
+
+def load_settings(root: Path, variables: Mapping[str, str]) -> Settings:
+    """Read `pyproject.toml` under `root`. Raises `ConfigurationError` with every problem, one line each."""
+    file = root / "pyproject.toml"
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{file}: there is no such file", hint="run this in the project's root folder"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: {error}") from None
+    return parse_settings(root, document, variables)
+
+
+def parse_settings(root: Path, document: Mapping[str, object], variables: Mapping[str, str]) -> Settings:
+    """Read the parsed `pyproject.toml`; a pure function, so that tests can feed it tables."""
+    tool = document.get("tool", {})
+    table = tool.get("pipeline") if isinstance(tool, dict) else None
+    if table is None:
+        raise ConfigurationError("pyproject.toml has no [tool.pipeline] table", hint="nox -s init writes one")
+    problems: list[str] = []
+    config = parse_section(PipelineConfig, table, "tool.pipeline", problems)
+    if problems or config is None:
+        raise ConfigurationError([f"pyproject.toml: {problem}" for problem in problems])
+    return Settings(root=root, config=config, environment=parse_environment(variables))

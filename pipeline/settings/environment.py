@@ -1,0 +1,55 @@
+"""What the environment says: where this runs and how to speak there. Reads the mapping it is given, never `os.environ`."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FALSE = frozenset({"", "0", "false", "no", "off"})
+
+
+class Platform(enum.StrEnum):
+    """Where the pipeline runs; decides how folds and annotations are written."""
+
+    TERMINAL = "terminal"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    OTHER_CI = "ci"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """The machine's side of the settings."""
+
+    variables: Mapping[str, str]
+    """All variables; a stage passes on only those it names."""
+    platform: Platform
+    ci: bool
+    """Whether `CI` is set: then nothing that is unknown may pass."""
+    color: bool | None
+    """False by `NO_COLOR`, True by `FORCE_COLOR`, else None: the terminal decides."""
+
+
+def parse_environment(variables: Mapping[str, str]) -> Environment:
+    """Find out the platform and the wishes about colour (no-color.org)."""
+    color = False if variables.get("NO_COLOR") else True if variables.get("FORCE_COLOR") else None
+    return Environment(
+        variables=variables, platform=_platform(variables), ci=is_true(variables.get("CI", "")), color=color
+    )
+
+
+def is_true(value: str) -> bool:
+    """Tell whether a variable's text means yes: anything but nothing, 0, false, no, off."""
+    return value.strip().lower() not in _FALSE
+
+
+def _platform(variables: Mapping[str, str]) -> Platform:
+    if is_true(variables.get("GITHUB_ACTIONS", "")):
+        return Platform.GITHUB
+    if is_true(variables.get("GITLAB_CI", "")):
+        return Platform.GITLAB
+    return Platform.OTHER_CI if is_true(variables.get("CI", "")) else Platform.TERMINAL

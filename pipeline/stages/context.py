@@ -1,0 +1,33 @@
+"""What a stage is given: settings, a voice, a clock and the outside world behind Protocols."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.clients import Processes
+    from pipeline.decisions.outcome import Outcome
+    from pipeline.polling import Clock
+    from pipeline.report import Report
+    from pipeline.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """Everything that a stage may use. `__main__` makes the one with the real clients."""
+
+    settings: Settings
+    report: Report
+    clock: Clock
+    processes: Processes
+
+
+class Stage(Protocol):
+    """A module of this package."""
+
+    def run(self, context: Context, arguments: Sequence[str]) -> Outcome:
+        """Do the stage's work with the arguments after `--`, and say what it came to. Raises `PipelineError`."""
+        ...
