@@ -82,9 +82,7 @@ def plan_checks(
     ]
     if contracts:
         checks.append(
-            Check(
-                name="import contracts", tool="import-linter", argv=("lint-imports", "--no-logo"), format=Format.TEXT
-            )
+            Check(name="import contracts", tool="import-linter", argv=("lint-imports", "--no-logo"), format=Format.TEXT)
         )
     return tuple(checks)
 

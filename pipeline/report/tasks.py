@@ -44,11 +44,12 @@ class TaskBoard(Protocol):
 class _Task:
     state: str = "waiting"
     detail: str = ""
-    started: float = 0.0
-    ended: float = 0.0
+    started: float | None = None
+    ended: float | None = None
 
     def seconds(self, now: float) -> float:
-        return (self.ended or now) - self.started if self.started else 0.0
+        """Return how long it ran, or runs until now."""
+        return 0.0 if self.started is None else (now if self.ended is None else self.ended) - self.started
 
 
 class LineBoard:
@@ -85,7 +86,7 @@ class LineBoard:
 
     def _line(self, name: str) -> None:
         task = self._tasks[name]
-        seconds = f"{task.seconds(task.ended):6.1f} s" if task.ended else " " * 8
+        seconds = " " * 8 if task.ended is None else f"{task.seconds(task.ended):6.1f} s"
         text = f"  {_MARKS[task.state]} {name.ljust(self._width)} {seconds}  {task.detail}".rstrip()
         self._writer.line(text, _STYLES[task.state])
 
@@ -139,7 +140,7 @@ class LiveBoard:
         now = self._clock.monotonic()
         for name, task in tuple(self._tasks.items()):
             style = _STYLES[task.state]
-            seconds = f"{task.seconds(now):6.1f} s" if task.started else ""
+            seconds = "" if task.started is None else f"{task.seconds(now):6.1f} s"
             cells = (f"  {_MARKS[task.state]}", name, seconds, task.detail)
             table.add_row(*(Text(cell, style=style, no_wrap=True, overflow="ellipsis") for cell in cells))
         return table
