@@ -21,10 +21,11 @@ for _number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(_number, signal.default_int_handler)
 
 
-def run_stage(session: nox.Session, stage: str) -> None:
-    """Sync the stage's dependency group into the session's environment and run the stage with the arguments after `--`."""
+def run_stage(session: nox.Session, stage: str, *groups: str) -> None:
+    """Sync the dependency groups (by default the one of the stage's name) and run the stage with the arguments after `--`."""
     session.run_install(
-        *("uv", "sync", "--locked", "--no-install-project", "--quiet", "--group", stage),
+        *("uv", "sync", "--locked", "--no-install-project", "--quiet"),
+        *(f"--group={group}" for group in groups or (stage,)),
         env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
         external=True,
     )
@@ -42,3 +43,9 @@ def lint(session: nox.Session) -> None:
 def unit(session: nox.Session) -> None:
     """Run the unit tests with coverage; arguments after `--` go to pytest."""
     run_stage(session, "unit")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Write the documents that are made from code; `-- --check` only tells which are out of date."""
+    run_stage(session, "docs", "unit")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STAGES: Mapping[str, str] = {
     "lint": "check style, types and import contracts, side by side",
     "unit": "run the unit tests with coverage",
+    "docs": "write the documents that are made from code",
 }
 """Every stage with one line of help; `pipeline.stages.NAME` (dashes as underscores) has its `run`."""
 
