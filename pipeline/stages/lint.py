@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import json
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from pipeline.decisions.findings import build_code_quality, build_sarif
 from pipeline.decisions.outcome import Verdict
 from pipeline.report import Annotation
 from pipeline.stages.side_by_side import run_side_by_side
+from pipeline.stages.versions import installed_versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
         results = _run_checks(context, checks)
         for result in results:
             _show(context, result)
-    tools = {check.tool: importlib.metadata.version(check.tool) for check in checks}
+    tools = installed_versions(check.tool for check in checks)
     return judge_checks(results, tools, _write_reports(context, results, tools))
 
 

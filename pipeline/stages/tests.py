@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.decisions.testing import build_pytest, judge_tests, parse_coverage, parse_junit
+from pipeline.stages.versions import installed_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ def run_suite(
         partial=bool(arguments),
         strict=context.settings.environment.ci,
     )
-    return replace(outcome, tools={tool: importlib.metadata.version(tool) for tool in _TOOLS})
+    return replace(outcome, tools=installed_versions(_TOOLS))
 
 
 def _read(file: Path) -> str:
