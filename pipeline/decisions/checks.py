@@ -26,7 +26,7 @@ class Format(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One tool's run: argument list, how its output reads, and which exit codes are verdicts."""
+    """One tool's run: argument list and how its output reads."""
 
     name: str
     tool: str
@@ -36,8 +36,6 @@ class Check:
     """Argument list for output that people like better; run only when there are findings."""
     fix: str = ""
     """What repairs it: shown as a hint."""
-    findings_codes: tuple[int, ...] = (1,)
-    """Exit codes that mean "looked and found"; any other but 0 means that the tool itself failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,21 +92,26 @@ def plan_fixes(sources: Sequence[str], tests: Sequence[str]) -> tuple[tuple[str,
 
 
 def judge_check(check: Check, code: int, output: str, root: str) -> CheckResult:
-    """Read one tool's exit code and output. `root` is the project's absolute path, taken off the files' names."""
+    """Read one tool's exit code and output. `root` is the project's absolute path, taken off the files' names.
+
+    A tool that ends badly and names nothing has failed itself, whatever its exit code: mypy ends with 2 both for a syntax error in
+    the code and for a wrong option of its own.
+    """
     if code == 0:
         return CheckResult(check=check, verdict=Verdict.CLEAN, findings=(), reason="clean")
-    if code not in check.findings_codes:
-        return CheckResult(
-            check=check,
-            verdict=Verdict.UNKNOWN,
-            findings=(),
-            reason=f"{check.tool} itself failed (exit {code})",
-            output=output,
-        )
-    findings = tuple(_READERS[check.format](check, output, root.rstrip("/") + "/"))
-    return CheckResult(
-        check=check, verdict=Verdict.FINDINGS, findings=findings, reason=_count(len(findings), "finding"), output=output
-    )
+    findings = _read_findings(check, output, root.rstrip("/") + "/")
+    if not findings:
+        reason = f"{check.tool} itself failed (exit {code})"
+        return CheckResult(check=check, verdict=Verdict.UNKNOWN, findings=(), reason=reason, output=output)
+    reason = _count(len(findings), "finding")
+    return CheckResult(check=check, verdict=Verdict.FINDINGS, findings=findings, reason=reason, output=output)
+
+
+def _read_findings(check: Check, output: str, root: str) -> tuple[Finding, ...]:
+    try:
+        return tuple(_READERS[check.format](check, output, root))
+    except (ValueError, KeyError, TypeError):  # not the form that this tool writes when it works
+        return ()
 
 
 def judge_checks(results: Sequence[CheckResult], tools: Mapping[str, str], reports: tuple[str, ...]) -> Outcome:

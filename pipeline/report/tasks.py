@@ -112,7 +112,10 @@ class LiveBoard:
         self._tasks = {name: _Task() for name in names}
         self._clock = clock
         self._live = Live(
-            console=Console(file=writer.stream), get_renderable=self._table, refresh_per_second=4, redirect_stdout=False
+            console=Console(file=writer.stream, force_terminal=True, no_color=not writer.color),
+            get_renderable=self._table,
+            refresh_per_second=4,
+            redirect_stdout=False,
         )
 
     def start(self, name: str, detail: str = "") -> None:

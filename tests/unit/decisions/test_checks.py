@@ -100,11 +100,25 @@ def test_findings_are_read(check: object, output: str, places: list[str]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("code", "verdict"), [(0, Verdict.CLEAN), (1, Verdict.FINDINGS), (2, Verdict.UNKNOWN), (-9, Verdict.UNKNOWN)]
+    ("code", "output", "verdict"),
+    [
+        pytest.param(0, "", Verdict.CLEAN, id="clean"),
+        pytest.param(1, "Would reformat: app/api.py", Verdict.FINDINGS, id="found"),
+        pytest.param(2, "Would reformat: app/api.py", Verdict.FINDINGS, id="found-whatever-the-code"),
+        pytest.param(1, "something else", Verdict.UNKNOWN, id="names-nothing"),
+        pytest.param(-9, "", Verdict.UNKNOWN, id="killed"),
+    ],
 )
-def test_exit_codes(code: int, verdict: Verdict) -> None:
+def test_exit_codes(code: int, output: str, verdict: Verdict) -> None:
     """A tool that failed by itself has said nothing about the code: unknown, not clean."""
-    assert judge_check(FORMAT, code, "", "/").verdict is verdict
+    assert judge_check(FORMAT, code, output, "/").verdict is verdict
+
+
+@pytest.mark.parametrize("check", [RUFF, MYPY], ids=["ruff", "mypy"])
+@pytest.mark.parametrize("output", ["not json", '{"half": ', "[1, 2]", '{"file": 3, "severity": "error"}'])
+def test_output_of_another_form_is_unknown(check: object, output: str) -> None:
+    """A tool that changed its output is not understood, and not trusted."""
+    assert judge_check(check, 1, output, "/").verdict is Verdict.UNKNOWN  # type: ignore[arg-type]
 
 
 def result(check: object, verdict: Verdict, number: int = 0) -> CheckResult:
