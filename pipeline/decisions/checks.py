@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,6 @@ class Format(enum.StrEnum):
     """How a check's standard output is to be read."""
 
     RUFF_JSON = "ruff-json"
-    RUFF_FORMAT = "ruff-format"
     MYPY_JSON = "mypy-json"
     TEXT = "text"
 
@@ -72,9 +70,9 @@ def plan_checks(
         Check(
             name="ruff format",
             tool="ruff",
-            argv=("ruff", "format", "--check", *code),
+            argv=("ruff", "format", "--check", "--output-format=json", *code),
             human=("ruff", "format", "--diff", *code),
-            format=Format.RUFF_FORMAT,
+            format=Format.RUFF_JSON,
             fix="nox -s lint -- --fix",
         ),
     ]
@@ -157,23 +155,6 @@ def _read_ruff(check: Check, output: str, root: str) -> list[Finding]:
     ]
 
 
-_WOULD_REFORMAT = re.compile(r"^Would reformat: (.+)$", re.MULTILINE)
-
-
-def _read_format(check: Check, output: str, root: str) -> list[Finding]:
-    return [
-        Finding(
-            tool=check.tool,
-            rule="format",
-            message="is not formatted",
-            severity=Severity.LOW,
-            file=name.removeprefix(root),
-            line=1,
-        )
-        for name in _WOULD_REFORMAT.findall(output)
-    ]
-
-
 def _read_mypy(check: Check, output: str, root: str) -> list[Finding]:
     items = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     return [
@@ -201,7 +182,6 @@ def _read_text(check: Check, output: str, root: str) -> list[Finding]:
 
 _READERS = {
     Format.RUFF_JSON: _read_ruff,
-    Format.RUFF_FORMAT: _read_format,
     Format.MYPY_JSON: _read_mypy,
     Format.TEXT: _read_text,
 }

@@ -18,7 +18,7 @@ def test_plan() -> None:
     assert [check.argv for check in (MYPY, RUFF, FORMAT, CONTRACTS)] == [
         ("mypy", "--output=json", "--no-error-summary", "app", "tests"),
         ("ruff", "check", "--output-format=json", "app", "tests"),
-        ("ruff", "format", "--check", "app", "tests"),
+        ("ruff", "format", "--check", "--output-format=json", "app", "tests"),
         ("lint-imports", "--no-logo"),
     ]
 
@@ -81,9 +81,6 @@ MYPY_OUTPUT = "\n".join(
             MYPY, MYPY_OUTPUT, ["app/api.py:7:4: arg-type", "app/api.py:7:4: error"], id="mypy-errors-without-notes"
         ),
         pytest.param(
-            FORMAT, "Would reformat: app/api.py\n1 file would be reformatted", ["app/api.py:1: format"], id="format"
-        ),
-        pytest.param(
             CONTRACTS, "Layers KEPT\nDecisions are pure BROKEN\n", ["contract: Decisions are pure"], id="contracts"
         ),
     ],
@@ -103,8 +100,8 @@ def test_findings_are_read(check: object, output: str, places: list[str]) -> Non
     ("code", "output", "verdict"),
     [
         pytest.param(0, "", Verdict.CLEAN, id="clean"),
-        pytest.param(1, "Would reformat: app/api.py", Verdict.FINDINGS, id="found"),
-        pytest.param(2, "Would reformat: app/api.py", Verdict.FINDINGS, id="found-whatever-the-code"),
+        pytest.param(1, RUFF_OUTPUT, Verdict.FINDINGS, id="found"),
+        pytest.param(2, RUFF_OUTPUT, Verdict.FINDINGS, id="found-whatever-the-code"),
         pytest.param(1, "something else", Verdict.UNKNOWN, id="names-nothing"),
         pytest.param(-9, "", Verdict.UNKNOWN, id="killed"),
     ],

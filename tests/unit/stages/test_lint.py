@@ -15,7 +15,17 @@ from tests.fakes import FakeProcesses, make_world
 if TYPE_CHECKING:
     from pathlib import Path
 
-BAD_FORMAT = (("ruff", "format", "--check"), 1, "Would reformat: app/api.py\n")
+UNFORMATTED = json.dumps(
+    [
+        {
+            "code": "unformatted",
+            "message": "File would be reformatted",
+            "filename": "app/api.py",
+            "location": {"row": 1, "column": 3},
+        }
+    ]
+)
+BAD_FORMAT = (("ruff", "format", "--check"), 1, UNFORMATTED)
 
 
 def test_all_clean(tmp_path: Path) -> None:
@@ -36,7 +46,7 @@ def test_a_finding_is_shown_annotated_and_reported(tmp_path: Path) -> None:
     outcome = run(world.context, [])
 
     assert outcome.verdict is Verdict.FINDINGS
-    assert "::error file=app/api.py,line=1,title=ruff format::is not formatted" in world.printed
+    assert "::error file=app/api.py,line=1,col=3,title=ruff unformatted::File would be reformatted" in world.printed
     (entry,) = json.loads((tmp_path / "reports/lint/gl-code-quality-report.json").read_text())
     assert entry["location"] == {"path": "app/api.py", "lines": {"begin": 1}}
 
