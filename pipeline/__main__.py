@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipeline.clients.process import SystemProcesses
+    from pipeline.polling import Clock
     from pipeline.report import Report
+    from pipeline.settings import Settings
 
 STAGES: Mapping[str, str] = {
     "lint": "check style, types and import contracts, side by side",
     "unit": "run the unit tests with coverage",
+    "integration": "run the integration tests against real services",
+    "test": "run the unit tests and the integration tests",
+    "reap": "remove what killed runs left behind",
     "docs": "write the documents that are made from code",
 }
 """Every stage with one line of help; `pipeline.stages.NAME` (dashes as underscores) has its `run`."""
@@ -58,7 +63,9 @@ def _run(stage: str, arguments: Sequence[str], environ: Mapping[str, str]) -> in
     _catch_signals(processes)
     try:
         settings = load_settings(Path.cwd(), environ)
-        context = Context(settings=settings, report=report, clock=clock, processes=processes)
+        context = Context(
+            settings=settings, report=report, clock=clock, processes=processes, **_openers(settings, processes, clock)
+        )
         module: Any = importlib.import_module(f"pipeline.stages.{stage.replace('-', '_')}")
         outcome = module.run(context, arguments)
     except KeyboardInterrupt:
@@ -72,6 +79,38 @@ def _run(stage: str, arguments: Sequence[str], environ: Mapping[str, str]) -> in
         return _unexpected(stage, report, error)
     report.result(stage, outcome)
     return EXIT_CODES[outcome.verdict]
+
+
+def _openers(settings: Settings, processes: SystemProcesses, clock: Clock) -> dict[str, Any]:
+    """Return what makes the clients that not every stage needs; each one, and its SDK, is imported when it is asked for."""
+    variables = settings.environment.variables
+
+    def open_ledger() -> Any:
+        from pipeline.clients.ledger import FileLedger
+
+        return FileLedger(settings.state / "runs", processes, clock.sleep)
+
+    def open_containers() -> Any:
+        from pipeline.clients.engine import open_engine
+
+        return open_engine(variables)
+
+    def open_servers() -> Any:
+        from pipeline.clients.embedded import EmbeddedServers
+
+        return EmbeddedServers(processes, variables)
+
+    def open_sockets() -> Any:
+        from pipeline.clients.sockets import TcpSockets
+
+        return TcpSockets()
+
+    return {
+        "open_ledger": open_ledger,
+        "open_containers": open_containers,
+        "open_servers": open_servers,
+        "open_sockets": open_sockets,
+    }
 
 
 def _unexpected(stage: str, report: Report, error: Exception) -> int:

@@ -5,9 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from pipeline.clients._services import RUN_VARIABLE, Containers, Instance, Ledger, Run, Servers, Sockets
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+
+__all__ = [
+    "RUN_VARIABLE",
+    "Completed",
+    "Containers",
+    "Daemon",
+    "Instance",
+    "Ledger",
+    "Processes",
+    "Run",
+    "Servers",
+    "Sockets",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +42,18 @@ class Completed:
     def last_lines(self, count: int = 20) -> str:
         """Return the end of what it printed, for a message."""
         return "\n".join(f"{self.stdout}\n{self.stderr}".strip().splitlines()[-count:])
+
+
+class Daemon(Protocol):
+    """A program that was started and not waited for."""
+
+    def code(self) -> int | None:
+        """Return its exit code, as in `Completed`; None while it runs."""
+        ...
+
+    def stop(self) -> None:
+        """End it and all of its group, in bounded time, politely first."""
+        ...
 
 
 class Processes(Protocol):
@@ -49,6 +77,18 @@ class Processes(Protocol):
         comes. `user` is (uid, gid) to run as. Raises `StageFailed` when there is no such program, `TimedOut` after `timeout` seconds; on an
         interrupt the whole process group is asked to end (SIGINT, SIGTERM, SIGKILL) before the interrupt goes on.
         """
+        ...
+
+    def spawn(
+        self,
+        argv: Sequence[str],
+        *,
+        log: Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str | None] | None = None,
+        user: tuple[int, int] | None = None,
+    ) -> Daemon:
+        """Start a program that goes on until it is stopped, with both of its streams written to the file `log`. Raises as `run` does."""
         ...
 
     def find(self, program: str) -> str | None:

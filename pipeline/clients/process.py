@@ -22,6 +22,8 @@ from pipeline.errors import StageFailed, TimedOut
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from pipeline.clients import Daemon
+
 _STEPS = ((signal.SIGINT, 6.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 1.0))
 """How a group is asked to end: each signal and the seconds it is given. Together under GitHub's 10 s to the hard kill."""
 
@@ -59,7 +61,7 @@ class SystemProcesses:
             "stdin": subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             "stderr": subprocess.STDOUT if merge else subprocess.PIPE,
             **_OPTIONS,
-            **({} if user is None else {"user": user[0], "group": user[1], "extra_groups": []}),
+            **_identity(user),
         }
         with self._child(argv, options) as child:
             readers = [_reader(child.stdout, out, on_line)]
@@ -75,6 +77,28 @@ class SystemProcesses:
         return Completed(
             argv=tuple(argv), code=code, stdout="".join(out), stderr="".join(err), duration=time.monotonic() - started
         )
+
+    def spawn(
+        self,
+        argv: Sequence[str],
+        *,
+        log: Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str | None] | None = None,
+        user: tuple[int, int] | None = None,
+    ) -> Daemon:
+        """See `clients.Processes.spawn`."""
+        with log.open("ab") as stream:
+            options = {
+                "cwd": cwd,
+                "env": self._overlaid(env),
+                "stdin": subprocess.DEVNULL,
+                **_OPTIONS,
+                "stdout": stream,
+                "stderr": subprocess.STDOUT,
+                **_identity(user),
+            }
+            return _Spawned(self._start(argv, options), self._live)
 
     def find(self, program: str) -> str | None:
         """See `clients.Processes.find`."""
@@ -134,6 +158,25 @@ class SystemProcesses:
     def _overlaid(self, env: Mapping[str, str | None] | None) -> dict[str, str]:
         merged: dict[str, str | None] = {**self._environment, **(env or {})}
         return {name: value for name, value in merged.items() if value is not None}
+
+
+class _Spawned:
+    """A process that `stop_all` will end."""
+
+    def __init__(self, child: subprocess.Popen[str], live: set[subprocess.Popen[str]]) -> None:
+        self._child = child
+        self._live = live
+
+    def code(self) -> int | None:
+        return self._child.poll()
+
+    def stop(self) -> None:
+        end_processes((self._child,))
+        self._live.discard(self._child)
+
+
+def _identity(user: tuple[int, int] | None) -> dict[str, Any]:
+    return {} if user is None else {"user": user[0], "group": user[1], "extra_groups": []}
 
 
 def end_processes(children: Sequence[subprocess.Popen[str]]) -> None:

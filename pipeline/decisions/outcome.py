@@ -47,3 +47,25 @@ def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the worst of them; nothing at all is unknown, never clean."""
     order = tuple(Verdict)
     return max(verdicts, key=order.index, default=Verdict.UNKNOWN)
+
+
+def combine_outcomes(outcomes: Mapping[str, Outcome]) -> Outcome:
+    """Make one outcome of several: the worst verdict with the reason of the first that has it, all figures, reports and tools."""
+    verdict = worst_verdict(outcome.verdict for outcome in outcomes.values())
+    reasons = {name: outcome for name, outcome in outcomes.items() if outcome.verdict is verdict}
+    if verdict is Verdict.CLEAN:
+        reason = "; ".join(f"{name}: {outcome.reason}" for name, outcome in reasons.items())
+    else:
+        reason = next((f"{name}: {outcome.reason}" for name, outcome in reasons.items()), "nothing ran")
+    counts: dict[str, int] = {}
+    for outcome in outcomes.values():
+        for what, number in outcome.counts.items():
+            counts[what] = counts.get(what, 0) + number
+    return Outcome(
+        verdict=verdict,
+        reason=reason,
+        hint=next((outcome.hint for outcome in reasons.values() if outcome.hint), ""),
+        counts=counts,
+        reports=tuple(report for outcome in outcomes.values() for report in outcome.reports),
+        tools={tool: version for outcome in outcomes.values() for tool, version in outcome.tools.items()},
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping  # noqa: TC003  # the schema reads the hints
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,17 +11,19 @@ from pipeline.errors import ConfigurationError
 from pipeline.settings.environment import Environment, Platform, parse_environment
 from pipeline.settings.schema import NOT_EMPTY, key, parse_section, section
 from pipeline.settings.sections import Lint, Paths, Unit
+from pipeline.settings.services import Integration, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = [
     "Environment",
+    "Integration",
     "Lint",
     "Paths",
     "PipelineConfig",
     "Platform",
+    "Service",
     "Settings",
     "Unit",
     "load_settings",
@@ -37,6 +40,8 @@ class PipelineConfig:
     paths: Paths = section("Where things are.", Paths)
     lint: Lint = section("Static checks.", Lint)
     unit: Unit = section("Unit tests.", Unit)
+    services: Mapping[str, Service] = key("Servers that integration tests need, by name.", default={})
+    integration: Integration = section("Integration tests.", Integration)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from pipeline.clients import Processes
+    from pipeline.clients import Containers, Ledger, Processes, Servers, Sockets
     from pipeline.decisions.outcome import Outcome
     from pipeline.polling import Clock
     from pipeline.report import Report
@@ -23,6 +23,11 @@ class Context:
     report: Report
     clock: Clock
     processes: Processes
+    open_ledger: Callable[[], Ledger]
+    open_containers: Callable[[], Containers]
+    """Raises `Unknown` when no engine answers."""
+    open_servers: Callable[[], Servers]
+    open_sockets: Callable[[], Sockets]
 
 
 class Stage(Protocol):

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def run_side_by_side(jobs: Mapping[str, Callable[[], T]], processes: Processes) -> dict[str, T]:
+def run_side_by_side(
+    jobs: Mapping[str, Callable[[], T]], processes: Processes, cancel: Callable[[], None] = lambda: None
+) -> dict[str, T]:
     """Run every job in a thread of its own and return their results by name.
 
-    The first exception, or an interrupt of this thread, ends the processes that the others run, and goes on when they are gone.
+    The first exception, or an interrupt of this thread, ends the processes that the others run, and goes on when they are gone. `cancel`
+    is called first; it tells jobs that wait for something else to give up.
     """
     with ThreadPoolExecutor(max_workers=max(1, len(jobs))) as pool:
         futures = {name: pool.submit(job) for name, job in jobs.items()}
@@ -26,5 +29,6 @@ def run_side_by_side(jobs: Mapping[str, Callable[[], T]], processes: Processes) 
                 future.result()
             return {name: future.result() for name, future in futures.items()}
         except BaseException:
+            cancel()
             processes.stop_all()
             raise
