@@ -22,15 +22,15 @@ for _number in (signal.SIGTERM, signal.SIGHUP):
 
 
 def run_stage(session: nox.Session, stage: str, *groups: str) -> None:
-    """Sync the dependency groups (by default the one of the stage's name) and run the stage with the arguments after `--`."""
+    """Sync the dependency groups (by default the one of the session's name) and run the stage with the arguments after `--`."""
     session.run_install(
         *("uv", "sync", "--locked", "--no-install-project", "--quiet"),
-        *(f"--group={group}" for group in groups or (stage,)),
+        *(f"--group={group}" for group in groups or (session.name,)),
         env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
         external=True,
     )
     # nox waits 0.3 s after an interrupt and then sends SIGTERM, which the stage takes for the same; clean-up may take 12 s.
-    session.run("python", "-m", "pipeline", stage, *session.posargs, terminate_timeout=12)
+    session.run("python", "-m", "pipeline", *stage.split(), *session.posargs, terminate_timeout=12)
 
 
 @nox.session
@@ -43,6 +43,36 @@ def lint(session: nox.Session) -> None:
 def unit(session: nox.Session) -> None:
     """Run the unit tests with coverage; arguments after `--` go to pytest."""
     run_stage(session, "unit")
+
+
+@nox.session(default=False)
+def integration(session: nox.Session) -> None:
+    """Run the integration tests against real services; `-- --services external|docker|process`, `-- --keep`, pytest's own."""
+    run_stage(session, "integration")
+
+
+@nox.session(default=False)
+def test(session: nox.Session) -> None:
+    """Run the unit tests and the integration tests."""
+    run_stage(session, "test")
+
+
+@nox.session(default=False)
+def system(session: nox.Session) -> None:
+    """Test the pipeline with real processes in projects made from scratch."""
+    run_stage(session, "suite system", "test")
+
+
+@nox.session(default=False)
+def docker(session: nox.Session) -> None:
+    """Test the pipeline with a real Docker engine."""
+    run_stage(session, "suite docker", "test")
+
+
+@nox.session(default=False)
+def reap(session: nox.Session) -> None:
+    """Remove what killed runs of this checkout left behind."""
+    run_stage(session, "reap", "test")
 
 
 @nox.session

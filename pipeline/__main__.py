@@ -23,6 +23,7 @@ STAGES: Mapping[str, str] = {
     "unit": "run the unit tests with coverage",
     "integration": "run the integration tests against real services",
     "test": "run the unit tests and the integration tests",
+    "suite": "run one of the other suites of tests",
     "reap": "remove what killed runs left behind",
     "docs": "write the documents that are made from code",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import io
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from pipeline.clients import Daemon
     from pipeline.settings import Settings
 
 EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -72,6 +74,17 @@ class FakeProcesses:
                 on_line(line)
         return Completed(argv=command, code=code, stdout=output, stderr="", duration=0.0)
 
+    def spawn(
+        self,
+        argv: Sequence[str],
+        *,
+        log: Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str | None] | None = None,
+        user: tuple[int, int] | None = None,
+    ) -> Daemon:
+        raise NotImplementedError
+
     def find(self, program: str) -> str | None:
         return f"/usr/bin/{program}"
 
@@ -98,15 +111,26 @@ class World:
         return self.stream.getvalue()
 
 
+def _not_given(*_: object) -> Any:
+    raise AssertionError("the test gives no such client")
+
+
 def make_world(
-    root: Path, processes: FakeProcesses | None = None, variables: Mapping[str, str] | None = None, **tables: Any
+    root: Path,
+    processes: FakeProcesses | None = None,
+    variables: Mapping[str, str] | None = None,
+    clients: Mapping[str, Callable[..., Any]] | None = None,
+    **tables: Any,
 ) -> World:
-    """Put a context together from fakes."""
+    """Put a context together from fakes; `clients` has the `open_…` functions that the stage may call."""
     processes, clock, stream = processes or FakeProcesses(), FakeClock(), io.StringIO()
     context = Context(
         settings=make_settings(root, variables, **tables),
         report=Report(parse_environment(variables or {}), stream, clock),
         clock=clock,
         processes=processes,
+        **{field.name: _not_given for field in dataclasses.fields(Context) if field.name.startswith("open_")},
     )
+    given: dict[str, Any] = dict(clients or {})
+    context = dataclasses.replace(context, **given)
     return World(context, processes, clock, stream)

@@ -40,6 +40,7 @@ class PipelineConfig:
     paths: Paths = section("Where things are.", Paths)
     lint: Lint = section("Static checks.", Lint)
     unit: Unit = section("Unit tests.", Unit)
+    suites: Mapping[str, tuple[str, ...]] = key("Paths of further suites of tests, by name.", default={})
     services: Mapping[str, Service] = key("Servers that integration tests need, by name.", default={})
     integration: Integration = section("Integration tests.", Integration)
 
