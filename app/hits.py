@@ -57,6 +57,8 @@ class HitCounter:
         while not self._stopping.is_set():
             await self._wait()
             await self._flush_whatever_happens()
+        # Once more: hits may have come, and `stop` too, while the last batch was being written.
+        await self._flush_whatever_happens()
 
     def stop(self) -> None:
         """Let `run` write the last batch and return."""

@@ -95,3 +95,24 @@ async def test_a_refused_batch_does_not_end_the_counting() -> None:
     await asyncio.wait_for(task, 5)
 
     assert database.total == {"xyz": 1}
+
+
+async def test_hits_that_come_during_a_write_are_not_lost() -> None:
+    """A hit and the stop that arrive while a batch is being written still make another batch."""
+    database, writing, go_on = Database(), asyncio.Event(), asyncio.Event()
+
+    async def write_slowly(batch: Mapping[str, int]) -> None:
+        writing.set()
+        await go_on.wait()
+        await database.write(batch)
+
+    hits = HitCounter(write_slowly, interval=0.001)
+    hits.record("abc")
+    task = asyncio.create_task(hits.run())
+    await asyncio.wait_for(writing.wait(), 5)
+    hits.record("xyz")
+    hits.stop()
+    go_on.set()
+    await asyncio.wait_for(task, 5)
+
+    assert database.total == {"abc": 1, "xyz": 1}
