@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from pipeline.decisions.http import Answer, Request
+
 
 __all__ = [
     "RUN_VARIABLE",
@@ -97,4 +99,23 @@ class Processes(Protocol):
 
     def stop_all(self) -> None:
         """End every process that still runs, in bounded time; worker threads start no more."""
+        ...
+
+
+class Http(Protocol):
+    """Reach one service: by its URL, or through the API server's proxy to its pods."""
+
+    def send(self, request: Request) -> Answer:
+        """Send one request and return what came of it. Faults of the network are answers too; nothing is raised for them."""
+        ...
+
+
+class Metrics(Protocol):
+    """A Prometheus server."""
+
+    def query(self, query: str) -> tuple[float, ...]:
+        """Return the value of each series that the query gives now; none when there is no data.
+
+        Raises `Unknown` when the server does not answer or refuses the query.
+        """
         ...

@@ -12,6 +12,7 @@ from pipeline.settings.environment import Environment, Platform, parse_environme
 from pipeline.settings.schema import NOT_EMPTY, key, parse_section, section
 from pipeline.settings.sections import Lint, Paths, Unit
 from pipeline.settings.services import Integration, Service
+from pipeline.settings.verify import Verify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,7 @@ __all__ = [
     "Service",
     "Settings",
     "Unit",
+    "Verify",
     "load_settings",
     "parse_environment",
     "parse_settings",
@@ -43,6 +45,7 @@ class PipelineConfig:
     suites: Mapping[str, tuple[str, ...]] = key("Paths of further suites of tests, by name.", default={})
     services: Mapping[str, Service] = key("Servers that integration tests need, by name.", default={})
     integration: Integration = section("Integration tests.", Integration)
+    verify: Verify = section("What must answer, and how, before a deploy is kept.", Verify)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,120 @@
+"""What the pipeline may ask of the Kubernetes API: one value, from which the shipped Role is checked and the pre-flight asks.
+
+Least privilege: every line says what needs it. Secrets are read by name only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+READ = ("get", "list", "watch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Permission:
+    """One rule of a Role."""
+
+    group: str
+    """API group; empty for the core group."""
+    resource: str
+    """Plural, with a subresource after a slash: `pods/log`."""
+    verbs: tuple[str, ...]
+    why: str
+    """What cannot be done without it."""
+    names: tuple[str, ...] = ()
+    """Names of the objects it is limited to; empty for all of the namespace."""
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Access:
+    """One question to the API server, whether this may be done."""
+
+    verb: str
+    group: str
+    resource: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        of = f" named {self.name}" if self.name else ""
+        return f"{self.verb} {self.resource}{f'.{self.group}' if self.group else ''}{of}"
+
+
+FOLLOW: tuple[Permission, ...] = (
+    Permission(
+        group="apps", resource="deployments", verbs=(*READ, "patch"), why="read, follow and change the workload"
+    ),
+    Permission(group="apps", resource="replicasets", verbs=READ, why="know the revisions and which pods are new"),
+    Permission(group="", resource="pods", verbs=READ, why="tell a release that fails from one that is slow"),
+    Permission(group="", resource="pods/log", verbs=("get",), why="show the last lines of a pod that fails"),
+    Permission(group="", resource="events", verbs=("list",), why="name the reason: quota, admission, scheduling"),
+    Permission(group="", resource="resourcequotas", verbs=("list",), why="name the quota that is used up"),
+    Permission(group="", resource="configmaps", verbs=("get",), why="pre-flight: what the template names must exist"),
+)
+"""Deploying, following and rolling back a Deployment."""
+
+VERIFY: tuple[Permission, ...] = (
+    Permission(group="", resource="pods/proxy", verbs=("get",), why="ask the new pods themselves when there is no URL"),
+)
+"""Health and smoke checks without a URL."""
+
+MIGRATE: tuple[Permission, ...] = (
+    Permission(
+        group="batch", resource="jobs", verbs=(*READ, "create", "delete"), why="run the migration from the new image"
+    ),
+)
+"""Migrations as a Job."""
+
+
+def plan_permissions(*, secrets: Sequence[str], proxy: bool, migrate: bool) -> tuple[Permission, ...]:
+    """List what a deploy needs. `secrets`: names of those that the workload uses."""
+    named = Permission(
+        group="",
+        resource="secrets",
+        verbs=("get",),
+        names=tuple(sorted(secrets)),
+        why="pre-flight: the same for Secrets",
+    )
+    return (*FOLLOW, *((named,) if secrets else ()), *(VERIFY if proxy else ()), *(MIGRATE if migrate else ()))
+
+
+def list_accesses(permissions: Iterable[Permission]) -> tuple[Access, ...]:
+    """List the single questions behind the rules."""
+    return tuple(
+        Access(verb=verb, group=permission.group, resource=permission.resource, name=name)
+        for permission in permissions
+        for verb in permission.verbs
+        for name in permission.names or ("",)
+    )
+
+
+def find_missing(permissions: Iterable[Permission], allowed: Callable[[Access], bool]) -> tuple[Permission, ...]:
+    """Return the rules of which something is not allowed, cut down to just that."""
+    missing: list[Permission] = []
+    for permission in permissions:
+        for access in list_accesses([permission]):
+            if not allowed(access):
+                names = (access.name,) if access.name else ()
+                missing.append(replace(permission, verbs=(access.verb,), names=names))
+    return tuple(missing)
+
+
+def describe_missing(missing: Iterable[Permission]) -> str:
+    """Name what is missing and what it is for, one line."""
+    return "; ".join(f"{list_accesses([permission])[0]} (to {permission.why})" for permission in missing)
+
+
+def build_rules(permissions: Iterable[Permission]) -> list[dict[str, Any]]:
+    """Build the `rules` of a Role."""
+    return [
+        {
+            "apiGroups": [permission.group],
+            "resources": [permission.resource],
+            **({"resourceNames": list(permission.names)} if permission.names else {}),
+            "verbs": list(permission.verbs),
+        }
+        for permission in permissions
+    ]
