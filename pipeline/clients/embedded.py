@@ -117,7 +117,7 @@ class EmbeddedServers:
     def _start_redis(self, spec: ServiceSpec, folder: Path, env: dict[str, str]) -> Process:
         home = folder / spec.name
         home.mkdir(mode=0o700)
-        port = choose_port(spec.fixed_port)
+        port = choose_port(spec.fixed_port, spec.name)
         lines = ("bind 127.0.0.1", f"port {port}", 'save ""', "appendonly no", f"dir {home}")
         config = home / "redis.conf"  # a file, because command lines can be read by every user
         config.write_text("\n".join((*lines, f"requirepass {spec.password}", "")), encoding="utf-8")
@@ -134,7 +134,7 @@ class EmbeddedServers:
             os.chown(home, *user)
         install = self._reachable(folder, needed=user is not None)
         self._init_postgres(spec, install, home, user, env)
-        port = choose_port(spec.fixed_port)
+        port = choose_port(spec.fixed_port, spec.name)
         options = (f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *_FAST)
         argv = [
             str(install / "postgres"),

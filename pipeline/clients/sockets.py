@@ -35,7 +35,7 @@ class TcpSockets:
             return f"{endpoint}: {error.strerror or error}"
 
 
-def choose_port(fixed: int | None) -> int:
+def choose_port(fixed: int | None, name: str) -> int:
     """Return the fixed port, or one that nobody uses now, of 127.0.0.1. Raises `StageFailed` when the fixed one is taken."""
     with socket.socket() as probe:
         probe.setsockopt(
@@ -44,7 +44,7 @@ def choose_port(fixed: int | None) -> int:
         try:
             probe.bind(("127.0.0.1", fixed or 0))
         except OSError as error:
-            raise port_taken(fixed) from error
+            raise port_taken(fixed, name) from error
         return int(probe.getsockname()[1])
 
 

@@ -38,7 +38,7 @@ def judge_pull(name: str, image: str, text: str) -> PipelineError:
         )
     if any(word in low for word in _NOT_THERE):
         return StageFailed(f"{name}: there is no image {image} in its registry", hint=hint)
-    return Unknown(f"{name}: {image} could not be pulled: {shorten(text)}", hint="is its registry in reach?")
+    return Unknown(f"{name}: {image} could not be pulled: {shorten(text)}", hint=f"{hint}; is its registry in reach?")
 
 
 def judge_start(name: str, fixed_port: int | None, text: str) -> PipelineError:
@@ -54,11 +54,13 @@ def judge_start(name: str, fixed_port: int | None, text: str) -> PipelineError:
     return StageFailed(f"{name}: the container did not start: {shorten(text)}")
 
 
-def port_taken(port: int | None, name: str = "") -> StageFailed:
-    """Build the error for a port of this machine that somebody else uses."""
-    before = f"{name}: " if name else ""
-    text = f"{before}port {port} of this machine is already taken" if port else f"{before}no free port on this machine"
-    return StageFailed(text, hint="end what listens there, or remove fixed_port, so that a free port is taken")
+def port_taken(port: int | None, name: str) -> StageFailed:
+    """Build the error for a port of this machine that somebody else uses; None when not even a free one was found."""
+    text = f"port {port} of this machine is already taken" if port else "no free port on this machine"
+    hint = (
+        f"end what listens there, or remove fixed_port from [tool.pipeline.services.{name}]: a free port is then taken"
+    )
+    return StageFailed(f"{name}: {text}", hint=hint)
 
 
 def shorten(text: str) -> str:

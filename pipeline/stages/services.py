@@ -56,7 +56,7 @@ class Running:
         for name, instance in self.instances.items():
             file = settings.reports / self.run.stage / "services" / f"{name}.log"
             file.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(Unknown):  # the engine may be what has failed
+            with contextlib.suppress(Unknown, OSError):  # the engine may be what has failed
                 file.write_text(report.redact(instance.log()), encoding="utf-8")
                 files.append(file.relative_to(settings.root).as_posix())
         return files
@@ -68,14 +68,15 @@ def services_up(provision: Provision, stage: str) -> Iterator[Running]:
 
     A clean-up that fails is an error of its own only when there is no earlier one; then it is a warning.
     """
-    running = _prepare(provision, stage)
+    reap(provision.context, provision.containers)
+    running = _plan_run(provision, stage)
     try:
-        _start_all(running)
-        yield running
-    except BaseException as error:
-        if not isinstance(error, KeyboardInterrupt):
-            for file in running.keep_logs():
-                provision.context.report.line(f"  log kept: {file}", style="dim")
+        with _logs_kept(running):
+            # Written down before anything is made, so that nothing can be left that nobody knows of.
+            provision.context.open_ledger().write(running.run)
+            _start_all(running)
+            yield running
+    except BaseException:
         for problem in _take_down(running):
             provision.context.report.warn(f"clean-up: {problem}; the next run tries again")
         raise
@@ -83,16 +84,25 @@ def services_up(provision: Provision, stage: str) -> Iterator[Running]:
         raise StageFailed(f"clean-up failed: {'; '.join(problems)}", hint="nox -s reap, or the next run, tries again")
 
 
-def _prepare(provision: Provision, stage: str) -> Running:
-    """Write down, before anything is made, what this run is going to make."""
-    ledger = provision.context.open_ledger()
-    reap(provision.context, provision.containers)
+def _plan_run(provision: Provision, stage: str) -> Running:
+    """Say what this run is going to make."""
     run_id = secrets.token_hex(5)
     uses = {choice.backend for choice in provision.choices.values()}
     folders = (str(provision.servers.base(run_id)),) if Backend.PROCESS in uses else ()
-    run = Run(id=run_id, owner=ledger.owner(), stage=stage, folders=folders, engine=Backend.DOCKER in uses)
-    ledger.write(run)
+    owner = provision.context.open_ledger().owner()
+    run = Run(id=run_id, owner=owner, stage=stage, folders=folders, engine=Backend.DOCKER in uses)
     return Running(provision, run, {RUN_VARIABLE: run_id})
+
+
+@contextlib.contextmanager
+def _logs_kept(running: Running) -> Iterator[None]:
+    """Keep the servers' logs of a run that fails; who interrupts one does not ask for them."""
+    try:
+        yield
+    except Exception:
+        for file in running.keep_logs():
+            running.provision.context.report.line(f"  log kept: {file}", style="dim")
+        raise
 
 
 def _start_all(running: Running) -> None:
@@ -170,17 +180,27 @@ def _wait(context: Context, spec: ServiceSpec, instance: Instance, note: Note) -
 def _use_external(context: Context, spec: ServiceSpec, note: Note) -> dict[str, str]:
     """Wait until the server at the given address answers, where the variables tell an address."""
     given = {name: context.settings.environment.variables[name] for name in spec.variables}
-    endpoints = [found for text in given.values() if (found := parse_endpoint(text, spec.port))]
     sockets = context.open_sockets()
-    for endpoint in endpoints:
-        poll(
-            functools.partial(_probe_external, sockets, endpoint, note),
-            until=lambda problem: problem == "",
-            what=f"{spec.name} at {endpoint} ({', '.join(given)})",
-            clock=context.clock,
-            policy=PollPolicy(timeout=min(spec.timeout, _EXTERNAL_TIMEOUT)),
-        )
+    for name, text in given.items():
+        endpoint = parse_endpoint(text, spec.port)
+        if endpoint is not None:
+            _wait_external(context, spec, name, functools.partial(_probe_external, sockets, endpoint, note))
     return given
+
+
+def _wait_external(context: Context, spec: ServiceSpec, name: str, probe: Callable[[], str]) -> None:
+    policy = PollPolicy(timeout=min(spec.timeout, _EXTERNAL_TIMEOUT))
+    try:
+        poll(
+            probe,
+            until=lambda problem: problem == "",
+            what=f"{spec.name} of {name}",
+            clock=context.clock,
+            policy=policy,
+        )
+    except TimedOut as error:
+        hint = f"correct {name}, or unset it, so that a server is started for the tests"
+        raise TimedOut(error.message, hint=hint) from None
 
 
 def _probe_external(sockets: Sockets, endpoint: Endpoint, note: Note) -> str:
