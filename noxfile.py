@@ -70,6 +70,12 @@ def docker(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Make a release known, in Sentry with its commits and by a message: `-- VERSION [--since REVISION] [--dry-run]`."""
+    run_stage(session, "release")
+
+
+@nox.session(default=False)
 def reap(session: nox.Session) -> None:
     """Remove what killed runs of this checkout left behind."""
     run_stage(session, "reap", "test")

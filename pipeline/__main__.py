@@ -24,6 +24,7 @@ STAGES: Mapping[str, str] = {
     "integration": "run the integration tests against real services",
     "test": "run the unit tests and the integration tests",
     "suite": "run one of the other suites of tests",
+    "release": "make a release known: in Sentry and by a message",
     "reap": "remove what killed runs left behind",
     "docs": "write the documents that are made from code",
 }
@@ -106,7 +107,19 @@ def _openers(settings: Settings, processes: SystemProcesses, clock: Clock) -> di
 
         return TcpSockets()
 
+    def open_http(base_url: str, headers: Mapping[str, str]) -> Any:
+        from pipeline.clients.http import HttpxHttp
+
+        return HttpxHttp(base_url, headers=headers)
+
+    def open_metrics(base_url: str) -> Any:
+        from pipeline.clients.http import HttpxMetrics
+
+        return HttpxMetrics(base_url)
+
     return {
+        "open_http": open_http,
+        "open_metrics": open_metrics,
         "open_ledger": open_ledger,
         "open_containers": open_containers,
         "open_servers": open_servers,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigurationError
 from pipeline.settings.environment import Environment, Platform, parse_environment
+from pipeline.settings.notify import Notify, Sentry
 from pipeline.settings.schema import NOT_EMPTY, key, parse_section, section
 from pipeline.settings.sections import Lint, Paths, Unit
 from pipeline.settings.services import Integration, Service
@@ -21,9 +22,11 @@ __all__ = [
     "Environment",
     "Integration",
     "Lint",
+    "Notify",
     "Paths",
     "PipelineConfig",
     "Platform",
+    "Sentry",
     "Service",
     "Settings",
     "Unit",
@@ -46,6 +49,7 @@ class PipelineConfig:
     services: Mapping[str, Service] = key("Servers that integration tests need, by name.", default={})
     integration: Integration = section("Integration tests.", Integration)
     verify: Verify = section("What must answer, and how, before a deploy is kept.", Verify)
+    notify: Notify = section("Who is told about a deploy.", Notify)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003  # the schema resolves the hints
 from dataclasses import dataclass
 
+from pipeline.decisions.jsonpath import parse_assertion
 from pipeline.settings.schema import NOT_EMPTY, POSITIVE, Limit, between, key
 
 _PATH = Limit(lambda value: value.startswith("/"), "must begin with a slash")
@@ -12,6 +13,20 @@ _METHOD = Limit(
     lambda value: value in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}, "must be an HTTP method in capitals"
 )
 _AT_LEAST_ONE = Limit(lambda value: value >= 1, "must be at least 1")
+
+
+def _all_parse(texts: tuple[str, ...]) -> bool:
+    try:
+        return all(bool(parse_assertion(text, dict.fromkeys(FACTS, ""))) for text in texts)
+    except ValueError:
+        return False
+
+
+FACTS = ("version", "revision", "digest", "environment")
+"""What an assertion's literal may name in braces."""
+_ASSERTIONS = Limit(
+    _all_parse, 'must be like $.name == "text", with {version}, {revision}, {digest} or {environment} inside the text'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +41,9 @@ class SmokeCheck:
     )
     headers: Mapping[str, str] = key("Headers to send.", default={})
     body: str | None = key("Body to send.", default=None)
-    json: tuple[str, ...] = key("Assertions about the answer, such as `$.items[0].id == 7`.", default=())
+    json: tuple[str, ...] = key(
+        "Assertions about the answer, such as `$.items[0].id == 7`.", default=(), limit=_ASSERTIONS
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +68,9 @@ class Verify:
     )
     status: int = key("Status that the health endpoint must have.", default=200, limit=between(100, 599))
     json: tuple[str, ...] = key(
-        "Assertions about its answer in a small subset of JSONPath. Known in literals: {version}, {revision}, {digest}, {environment}.",
+        "Assertions about its answer in a small subset of JSONPath; it should be this build's own version that answers.",
         default=(),
+        limit=_ASSERTIONS,
     )
     attempts: int = key("Tries of each check at most.", default=10, limit=_AT_LEAST_ONE)
     interval: float = key("Seconds between tries while nothing is decided.", default=6.0, limit=POSITIVE)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from pipeline.clients import Containers, Ledger, Processes, Servers, Sockets
+    from pipeline.clients import Containers, Http, Ledger, Metrics, Processes, Servers, Sockets
     from pipeline.decisions.outcome import Outcome
     from pipeline.polling import Clock
     from pipeline.report import Report
@@ -28,6 +28,10 @@ class Context:
     """Raises `Unknown` when no engine answers."""
     open_servers: Callable[[], Servers]
     open_sockets: Callable[[], Sockets]
+    open_http: Callable[[str, Mapping[str, str]], Http]
+    """Takes the base URL, and headers for every request."""
+    open_metrics: Callable[[str], Metrics]
+    """Takes the URL of a Prometheus server."""
 
 
 class Stage(Protocol):

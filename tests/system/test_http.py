@@ -74,7 +74,7 @@ class Server(http.server.ThreadingHTTPServer):
 def server() -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Handler) as running:
         running.answers, running.stopping = {}, threading.Event()
-        thread = threading.Thread(target=running.serve_forever)
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         yield running
         running.stopping.set()
