@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.arguments import Parser
 from pipeline.decisions.outcome import Outcome, Verdict
+from pipeline.decisions.tag_document import render_tag_document
 from pipeline.settings import PipelineConfig
 from pipeline.settings.reference import render_reference
 
@@ -26,7 +27,10 @@ def render_configuration() -> str:
     return head + render_reference(PipelineConfig, "tool.pipeline")
 
 
-GENERATED: Mapping[str, Callable[[], str]] = {"docs/configuration.md": render_configuration}
+GENERATED: Mapping[str, Callable[[], str]] = {
+    "docs/configuration.md": render_configuration,
+    "docs/image-tags.md": render_tag_document,
+}
 """Every document that is made from code, with the function that makes its text."""
 
 
