@@ -204,6 +204,18 @@ def test_a_statement_does_not_queue_behind_a_long_transaction(
     assert ask(empty_database, REVISION) == [(REVISIONS[-1],)]
 
 
+def test_each_revision_is_a_transaction_of_its_own(empty_database: str) -> None:
+    """When a step of a run fails, the steps before it stay done, and the database says exactly where it is."""
+    upgrade("head")
+    ask(empty_database, "CREATE VIEW report AS SELECT target FROM links")
+
+    with pytest.raises(DBAPIError, match="depend"):
+        downgrade("base")
+
+    assert ask(empty_database, REVISION) == [("0002",)]
+    assert [row[0] for row in ask(empty_database, CATALOGUE["marks"])] == ["0001", "0002"]
+
+
 def test_the_password_is_not_shown(closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong, output and log of a run do not hold the password."""
     monkeypatch.setenv("DATABASE_URL", f"postgres://user:hunter2@127.0.0.1:{closed_port}/name")

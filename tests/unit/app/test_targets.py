@@ -49,7 +49,7 @@ def test_targets_are_normalised(given_url: str, kept: str) -> None:
         pytest.param("java\tscript:alert(1)", id="tab inside the scheme"),
         pytest.param("https://example.com:99999/", id="port"),
         pytest.param(BASE + "x" * (MAX_LENGTH - len(BASE) + 1), id="one too long"),
-        pytest.param(BASE + "ä" * (MAX_LENGTH // 2), id="too long when encoded"),
+        pytest.param(BASE + "ä" * 400, id="too long when encoded"),
         pytest.param("", id="empty"),
         pytest.param(7, id="not a string"),
     ],
