@@ -6,6 +6,7 @@ Stages that change the world ask for their target after `--`, so that `nox -k` o
 from __future__ import annotations
 
 import signal
+import subprocess
 
 import nox
 
@@ -23,6 +24,8 @@ for _number in (signal.SIGTERM, signal.SIGHUP):
 
 def run_stage(session: nox.Session, stage: str, *groups: str) -> None:
     """Sync the dependency groups (by default the one of the session's name) and run the stage with the arguments after `--`."""
+    if not session.posargs and is_up_to_date(session, stage):
+        return
     session.run_install(
         *("uv", "sync", "--locked", "--no-install-project", "--quiet"),
         *(f"--group={group}" for group in groups or (session.name,)),
@@ -31,6 +34,12 @@ def run_stage(session: nox.Session, stage: str, *groups: str) -> None:
     )
     # nox waits 0.3 s after an interrupt and then sends SIGTERM, which the stage takes for the same; clean-up may take 12 s.
     session.run("python", "-m", "pipeline", *stage.split(), *session.posargs, terminate_timeout=12)
+
+
+def is_up_to_date(session: nox.Session, stage: str) -> bool:
+    """Ask the fast path, which needs neither a synced environment nor more than the standard library; it prints the verdict if so."""
+    command = [f"{session.bin}/python", "-m", "pipeline", "up-to-date", *stage.split()]
+    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
 @nox.session

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from pipeline.clients._cache import Blobs, Entry, Evidence, Machine, State, Store, Trees
 from pipeline.clients._services import RUN_VARIABLE, Containers, Instance, Ledger, Run, Servers, Sockets
 
 if TYPE_CHECKING:
@@ -16,15 +17,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RUN_VARIABLE",
+    "Blobs",
     "Completed",
     "Containers",
     "Daemon",
+    "Entry",
+    "Evidence",
     "Instance",
     "Ledger",
+    "Machine",
     "Processes",
     "Run",
     "Servers",
     "Sockets",
+    "State",
+    "Store",
+    "Trees",
 ]
 
 

@@ -58,6 +58,8 @@ class StageSpec:
     """Seconds after which the runner ends it."""
     target: str = ""
     """The argument without which it does nothing, such as ENVIRONMENT: it changes the world."""
+    evidence: bool = True
+    """Whether its verdict is kept as evidence; not for stages that look at nothing."""
     in_pipeline: bool = False
     """Whether `nox -s pipeline` runs it."""
 
@@ -162,13 +164,25 @@ def _check_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
 def _other_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
     return (
         StageSpec(name="test", summary="run the unit tests and the integration tests", groups=("test",)),
-        StageSpec(name="suite", summary="run one of the other suites of tests", groups=("test",), timeout=3600),
-        StageSpec(name="reap", summary="remove what killed runs left behind", groups=("test",), inputs=()),
-        StageSpec(name="docs", summary="write the documents that are made from code", groups=("unit",)),
+        StageSpec(
+            name="suite", summary="run one of the other suites of tests", groups=("test",), timeout=3600, evidence=False
+        ),
+        StageSpec(
+            name="reap", summary="remove what killed runs left behind", groups=("test",), inputs=(), evidence=False
+        ),
+        StageSpec(name="docs", summary="write the documents that are made from code", groups=("unit",), evidence=False),
+        StageSpec(
+            name="release",
+            summary="make a release known: in Sentry and by a message",
+            groups=("release",),
+            triggers=(Trigger.TAG,),
+            target="VERSION",
+        ),
         StageSpec(
             name="pipeline",
             summary="run the whole graph: parallel, cached, explained, with an HTML report",
             groups=("pipeline",),
+            evidence=False,
             outputs=(f"{paths.reports}/run.json", f"{paths.reports}/index.html"),
         ),
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 
 class Verdict(enum.StrEnum):
@@ -41,6 +42,8 @@ class Outcome:
     """`sha256:…` of the image that was built or looked at."""
     target: str | None = None
     """What was changed or looked at outside the checkout, such as an environment."""
+    tolerated: bool = False
+    """Whether the process ends with 0 although the verdict is unknown: a laptop that lacks what only CI has."""
 
 
 def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
@@ -69,3 +72,16 @@ def combine_outcomes(outcomes: Mapping[str, Outcome]) -> Outcome:
         reports=tuple(report for outcome in outcomes.values() for report in outcome.reports),
         tools={tool: version for outcome in outcomes.values() for tool, version in outcome.tools.items()},
     )
+
+
+def dump_outcome(outcome: Outcome) -> dict[str, Any]:
+    """Return the outcome as JSON values."""
+    return {
+        name: list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, Mapping) else value
+        for name, value in vars(outcome).items()
+    }
+
+
+def load_outcome(document: Mapping[str, Any]) -> Outcome:
+    """Read back what `dump_outcome` wrote. Raises `TypeError`, `ValueError` or `KeyError` on another form."""
+    return Outcome(**{**document, "verdict": Verdict(document["verdict"]), "reports": tuple(document["reports"])})

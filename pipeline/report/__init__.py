@@ -47,6 +47,16 @@ class Report:
         """Whether colour shows where this is printed."""
         return self._writer.color
 
+    @property
+    def interactive(self) -> bool:
+        """Whether a live view is drawn: what is printed beside it has to wait."""
+        return self._interactive
+
+    @property
+    def transcript(self) -> tuple[str, ...]:
+        """Every line so far, as plain text without secrets."""
+        return tuple(self._writer.transcript)
+
     def hide(self, secret: str) -> None:
         """Never print this value again, in whatever text it stands; GitHub is told as well."""
         self._redactor.add(secret)

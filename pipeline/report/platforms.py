@@ -43,6 +43,8 @@ class Writer:
         self._redactor = redactor
         self.color = color
         self._lock = threading.RLock()
+        self.transcript: list[str] = []
+        """Every line as plain text, for the cache, which shows it again on a hit."""
 
     @property
     def stream(self) -> TextIO:
@@ -58,6 +60,7 @@ class Writer:
     def line(self, text: str, style: str = "") -> None:
         """Write a line without secrets, coloured where that shows."""
         text = self._redactor.clean(text)
+        self.transcript.append(text)
         self.raw(f"\x1b[{_CODES[style]}m{text}\x1b[0m" if style and self.color and text else text)
 
     def open_fold(self, title: str) -> None:
@@ -115,6 +118,7 @@ class GitHubWriter(Writer):
         super().line(text.replace("::", ": :") if text.lstrip().startswith("::") else text, style)
 
     def open_fold(self, title: str) -> None:
+        self.transcript.append(self._redactor.clean(title))
         self.raw(f"::group::{_escape_data(self._redactor.clean(title))}")
 
     def close_fold(self, seconds: float) -> None:
@@ -166,6 +170,7 @@ class GitLabWriter(Writer):
     def open_fold(self, title: str) -> None:
         name = f"pipeline_{secrets.token_hex(4)}"
         self._open = (*self._open, name)
+        self.transcript.append(self._redactor.clean(title))
         self.raw(f"\x1b[0Ksection_start:{self._seconds()}:{name}\r\x1b[0K{self._redactor.clean(title)}")
 
     def close_fold(self, seconds: float) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigurationError
+from pipeline.settings.cache import Cache, StageConfig
 from pipeline.settings.environment import Environment, Platform, parse_environment
 from pipeline.settings.notify import Notify, Sentry
 from pipeline.settings.schema import NOT_EMPTY, key, parse_section, section
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "Cache",
     "Environment",
     "Integration",
     "Lint",
@@ -29,6 +31,7 @@ __all__ = [
     "Sentry",
     "Service",
     "Settings",
+    "StageConfig",
     "Unit",
     "Verify",
     "load_settings",
@@ -48,6 +51,8 @@ class PipelineConfig:
     suites: Mapping[str, tuple[str, ...]] = key("Paths of further suites of tests, by name.", default={})
     services: Mapping[str, Service] = key("Servers that integration tests need, by name.", default={})
     integration: Integration = section("Integration tests.", Integration)
+    cache: Cache = section("Results of stages that need not be computed again.", Cache)
+    stages: Mapping[str, StageConfig] = key("What a stage does otherwise, by its name.", default={})
     verify: Verify = section("What must answer, and how, before a deploy is kept.", Verify)
     notify: Notify = section("Who is told about a deploy.", Notify)
 

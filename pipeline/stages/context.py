@@ -8,11 +8,28 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pipeline.clients import Containers, Http, Ledger, Metrics, Processes, Servers, Sockets
+    from pipeline.clients import (
+        Containers,
+        Evidence,
+        Http,
+        Ledger,
+        Machine,
+        Metrics,
+        Processes,
+        Servers,
+        Sockets,
+        State,
+        Store,
+        Trees,
+    )
     from pipeline.decisions.outcome import Outcome
     from pipeline.polling import Clock
     from pipeline.report import Report
     from pipeline.settings import Settings
+
+
+OUTCOME_VARIABLE = "PIPELINE_OUTCOME"
+"""Set by the runner for the stages that it starts: the file that takes the outcome. The runner keeps cache and evidence itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +45,11 @@ class Context:
     """Raises `Unknown` when no engine answers."""
     open_servers: Callable[[], Servers]
     open_sockets: Callable[[], Sockets]
+    open_trees: Callable[[], Trees]
+    open_state: Callable[[], State]
+    open_store: Callable[[], Store]
+    open_evidence: Callable[[], Evidence]
+    open_machine: Callable[[], Machine]
     open_http: Callable[[str, Mapping[str, str]], Http]
     """Takes the base URL, and headers for every request."""
     open_metrics: Callable[[str], Metrics]

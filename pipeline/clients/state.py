@@ -1,0 +1,37 @@
+"""The state folder: JSON documents that this checkout remembers between runs. What cannot be read counts as absent."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pipeline.clients.files import list_files, write_atomically
+from pipeline.uptodate import describe_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+
+class StateFolder:
+    """Documents by name, each written atomically."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self._root = root
+        self._folder = folder
+
+    def read(self, name: str) -> dict[str, Any]:
+        """See `clients.State.read`."""
+        try:
+            document = json.loads((self._folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return document if isinstance(document, dict) else {}
+
+    def write(self, name: str, document: Mapping[str, Any]) -> None:
+        """See `clients.State.write`."""
+        write_atomically(self._folder / name, json.dumps(document, separators=(",", ":")).encode())
+
+    def describe(self, outputs: Sequence[str]) -> dict[str, list[int]]:
+        """See `clients.State.describe`."""
+        return {str(file.relative_to(self._root)): describe_file(str(file)) for file in list_files(self._root, outputs)}

@@ -1,0 +1,181 @@
+"""One stage with its cache and its evidence: the same verdict without the work when nothing changed that it depends on."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pipeline.decisions.evidence import Circumstances
+from pipeline.decisions.outcome import Verdict, dump_outcome, load_outcome
+from pipeline.stages.memory import Memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pipeline.clients import Entry
+    from pipeline.decisions.graph import StageSpec
+    from pipeline.decisions.outcome import Outcome
+    from pipeline.stages.context import Context
+    from pipeline.stages.memory import Keyed
+
+NO_CACHE = "--no-cache"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A result from the cache."""
+
+    outcome: Outcome
+    log: tuple[str, ...]
+    when: str
+    seconds: float
+
+
+def run_cached(
+    context: Context, spec: StageSpec, arguments: Sequence[str], run: Callable[[Context, Sequence[str]], Outcome]
+) -> Outcome:
+    """Run a stage, or answer from the cache. With arguments it always runs, and is evidence only where nothing is cached.
+
+    A run that pytest's arguments cut down, or that repaired files first, says nothing about the stage as a whole.
+    """
+    wanted = [argument for argument in arguments if argument != NO_CACHE]
+    if not spec.cached:
+        return _run_with_evidence(context, spec, wanted, run)
+    if wanted:
+        context.report.line("  with arguments of its own: not cached, and no evidence of the whole stage", style="dim")
+        return run(context, wanted)
+    memory = Memory(context)
+    keyed = memory.key(spec, memory.read_tree())
+    kept = None if NO_CACHE in arguments else look_up(context, memory, keyed)
+    if kept is not None:
+        return _replay(context, memory, keyed, kept)
+    _show_reasons(context, memory.explain(keyed))
+    return _run_and_keep(context, memory, keyed, run)
+
+
+def look_up(context: Context, memory: Memory, keyed: Keyed) -> Kept | None:
+    """Return the result for this key with its outputs restored, or None."""
+    entry = memory.store.get(keyed.key)
+    for note in memory.store.notes:
+        context.report.warn(note)
+    memory.store.notes.clear()
+    kept = None if entry is None else _read_entry(entry)
+    if entry is not None and kept is not None:
+        memory.restore(keyed, entry)
+    return kept
+
+
+def describe_hit(kept: Kept) -> Outcome:
+    """Return the kept outcome, saying that it is one."""
+    return replace(
+        kept.outcome,
+        reason=f"{kept.outcome.reason} (from cache: inputs unchanged since {kept.when[:16].replace('T', ' ')} UTC)",
+    )
+
+
+def describe_commit(context: Context) -> tuple[str, bool]:
+    """Return the commit and whether the checkout differs from it; nothing where there is no git."""
+    if context.processes.find("git") is None:
+        return "", False
+    head = context.processes.run(["git", "rev-parse", "HEAD"], cwd=context.settings.root, merge=False)
+    status = context.processes.run(["git", "status", "--porcelain"], cwd=context.settings.root, merge=False)
+    return (head.stdout.strip(), bool(status.stdout.strip())) if head.code == 0 else ("", False)
+
+
+def build_meta(context: Context, outcome: Outcome, log: Sequence[str], seconds: float) -> dict[str, Any]:
+    """Build what the store keeps beside the outputs."""
+    return {
+        "outcome": dump_outcome(outcome),
+        "log": list(log),
+        "when": context.clock.now().isoformat(),
+        "seconds": seconds,
+    }
+
+
+def _read_entry(entry: Entry) -> Kept | None:
+    with contextlib.suppress(KeyError, TypeError, ValueError):  # written by another version: a miss
+        meta = entry.meta
+        return Kept(
+            outcome=load_outcome(meta["outcome"]),
+            log=tuple(meta["log"]),
+            when=meta["when"],
+            seconds=float(meta["seconds"]),
+        )
+    return None
+
+
+def _replay(context: Context, memory: Memory, keyed: Keyed, kept: Kept) -> Outcome:
+    outcome = describe_hit(kept)
+    context.report.block(f"log of the run of {kept.when[:16].replace('T', ' ')} UTC", "\n".join(kept.log))
+    memory.mark_green([keyed], {keyed.spec.name: green_line(keyed.spec.name, outcome)})
+    write_evidence(
+        context, keyed.spec.name, outcome, key=keyed.key, started=kept.when, seconds=kept.seconds, source="cache"
+    )
+    return replace(outcome, hint=f"-- {NO_CACHE} runs it again")
+
+
+def green_line(stage: str, outcome: Outcome) -> str:
+    """Write the line that the fast path prints for a stage."""
+    said = outcome.reason if "(from cache" in outcome.reason else f"{outcome.reason} (from cache: nothing changed)"
+    return f"✓ {stage}: {outcome.verdict.value}: {said}; -- {NO_CACHE} runs it again"
+
+
+def _show_reasons(context: Context, reasons: Sequence[str]) -> None:
+    context.report.line(f"  runs because: {'; '.join(reasons) or 'its earlier result is no longer kept'}", style="dim")
+
+
+def _run_and_keep(
+    context: Context, memory: Memory, keyed: Keyed, run: Callable[[Context, Sequence[str]], Outcome]
+) -> Outcome:
+    started, begun = context.clock.now().isoformat(), context.clock.monotonic()
+    shown_before = len(context.report.transcript)
+    outcome = run(context, ())
+    seconds = context.clock.monotonic() - begun
+    memory.learn_durations({keyed.spec.name: seconds})
+    keep_result(context, memory, keyed, outcome, context.report.transcript[shown_before:], seconds)
+    write_evidence(context, keyed.spec.name, outcome, key=keyed.key, started=started, seconds=seconds, source="run")
+    return outcome
+
+
+def keep_result(
+    context: Context, memory: Memory, keyed: Keyed, outcome: Outcome, log: Sequence[str], seconds: float
+) -> None:
+    """Keep a clean result, unless an input changed while the stage ran: then nobody knows which one it read."""
+    if outcome.verdict is not Verdict.CLEAN:
+        return
+    after = memory.key(keyed.spec, memory.read_tree())
+    if after.key != keyed.key:
+        context.report.warn(f"{keyed.spec.name}: an input changed while it ran, so its result is not kept")
+        return
+    memory.keep(keyed, build_meta(context, outcome, log, seconds))
+    memory.mark_green([after], {keyed.spec.name: green_line(keyed.spec.name, outcome)})
+
+
+def _run_with_evidence(
+    context: Context, spec: StageSpec, arguments: Sequence[str], run: Callable[[Context, Sequence[str]], Outcome]
+) -> Outcome:
+    started, begun = context.clock.now().isoformat(), context.clock.monotonic()
+    outcome = run(context, arguments)
+    if spec.evidence:
+        write_evidence(
+            context,
+            spec.name,
+            outcome,
+            key="",
+            started=started,
+            seconds=context.clock.monotonic() - begun,
+            source="run",
+        )
+    return outcome
+
+
+def write_evidence(
+    context: Context, stage: str, outcome: Outcome, *, key: str, started: str, seconds: float, source: str
+) -> None:
+    """Write the evidence of one verdict."""
+    commit, dirty = describe_commit(context)
+    circumstances = Circumstances(
+        key=key, commit=commit, dirty=dirty, started=started, seconds=round(seconds, 3), source=source
+    )
+    context.open_evidence().write(stage, outcome, circumstances)
