@@ -22,7 +22,7 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
         paths=config.paths.unit_tests,
         reports=config.paths.reports,
         sources=config.unit.measured,
-        floor=config.unit.branch_coverage,
+        floor=config.unit.branch_coverage if config.unit.measured else None,
     )
     with context.report.phase("Unit tests"):
         return run_suite(context, suite, arguments)
