@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 _LOCAL = "127.0.0.1"
 _TIMEOUT = 30
 """Seconds that one answer of the engine may take; a pull sends something all the time."""
-_GONE = (404, 409)
-"""Not there any more, and being removed by somebody else."""
+_CONFLICT = 409
+"""The container is being removed already."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,7 @@ class DockerContainers:
         containers = self._list(f"{LABEL}.run={run}")
         with _engine_answers(self._address):
             for container in containers:
-                with _absence_is_fine():
-                    container.remove(force=True, v=True)
+                _remove(container)
         return len(containers)
 
     def _list(self, label: str) -> list[Any]:
@@ -177,13 +176,17 @@ def _text(error: Exception) -> str:
     return str(getattr(error, "explanation", None) or error)
 
 
-@contextlib.contextmanager
-def _absence_is_fine() -> Iterator[None]:
+def _remove(container: Any) -> None:
+    """Remove one container with its volumes; where somebody else is at it, such as our own interrupted call, wait for that."""
     try:
-        yield
+        container.remove(force=True, v=True)
+    except docker.errors.NotFound:
+        return
     except docker.errors.APIError as error:
-        if error.status_code not in _GONE:
+        if error.status_code != _CONFLICT:
             raise
+        with contextlib.suppress(docker.errors.NotFound):
+            container.wait(condition="removed", timeout=_TIMEOUT)
 
 
 @contextlib.contextmanager
