@@ -38,7 +38,8 @@ def run_stage(session: nox.Session, stage: str, *groups: str) -> None:
 
 def is_up_to_date(session: nox.Session, stage: str) -> bool:
     """Ask the fast path, which needs neither a synced environment nor more than the standard library; it prints the verdict if so."""
-    command = [f"{session.bin}/python", "-m", "pipeline", "up-to-date", *stage.split()]
+    stages = [] if stage == "pipeline" else stage.split()
+    command = [f"{session.bin}/python", "-m", "pipeline", "up-to-date", *stages]
     return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
@@ -94,3 +95,9 @@ def reap(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Write the documents that are made from code; `-- --check` only tells which are out of date."""
     run_stage(session, "docs", "unit")
+
+
+@nox.session(default=False)
+def pipeline(session: nox.Session) -> None:
+    """Run the whole graph up to what this machine can do, and say why; `-- --dry-run`, `--why STAGE`, `--no-cache`, STAGE ..."""
+    run_stage(session, "pipeline")

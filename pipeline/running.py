@@ -18,7 +18,8 @@ from pipeline.errors import Interrupted, PipelineError
 from pipeline.polling import SystemClock
 from pipeline.report import Report
 from pipeline.settings import load_settings, parse_environment
-from pipeline.stages.context import OUTCOME_VARIABLE, Context
+from pipeline.settings.environment import OUTCOME_VARIABLE
+from pipeline.stages.context import Context
 from pipeline.wiring import make_openers
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def _run(context: Context, stage: str, arguments: Sequence[str]) -> Outcome:
     handed_on = context.settings.environment.variables.get(OUTCOME_VARIABLE)
     if handed_on:
         outcome: Outcome = module.run(context, arguments)
-        Path(handed_on).write_text(json.dumps(dump_outcome(outcome)), encoding="utf-8")
+        document = {"outcome": dump_outcome(outcome), "annotations": [vars(one) for one in context.report.annotations]}
+        Path(handed_on).write_text(json.dumps(document), encoding="utf-8")
         return outcome
     from pipeline.stages.caching import run_cached
     from pipeline.stages.memory import graph_of

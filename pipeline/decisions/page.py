@@ -109,24 +109,18 @@ def _failure(case: ET.Element) -> FailedTest | None:
     )
 
 
-def read_coverage(cobertura: str) -> tuple[CoveredFile, ...]:
-    """Read a Cobertura file by source file, the least covered first."""
-    files = [_covered_file(entry) for entry in ET.fromstring(cobertura).iter("class")]  # noqa: S314
+def read_coverage(report: Mapping[str, Any]) -> tuple[CoveredFile, ...]:
+    """Read coverage's JSON report by source file, the least covered first."""
+    files = [_covered_file(name, entry["summary"]) for name, entry in report["files"].items()]
     return tuple(sorted(files, key=lambda file: (file.percent, file.name)))
 
 
-def _covered_file(entry: ET.Element) -> CoveredFile:
-    covered = total = 0
-    for line in entry.iter("line"):
-        covered += int(line.get("hits", 0)) > 0
-        total += 1
-        if line.get("branch") == "true":  # condition-coverage="50% (1/2)"
-            reached, _, all_branches = (
-                (line.get("condition-coverage") or "0% (0/0)").split("(")[1].rstrip(")").partition("/")
-            )
-            covered += int(reached)
-            total += int(all_branches)
-    return CoveredFile(name=entry.get("filename") or "?", covered=covered, total=total)
+def _covered_file(name: str, summary: Mapping[str, int]) -> CoveredFile:
+    return CoveredFile(
+        name=name,
+        covered=summary["covered_lines"] + summary.get("covered_branches", 0),
+        total=summary["num_statements"] + summary.get("num_branches", 0),
+    )
 
 
 _LEVELS = {"error": Severity.HIGH, "warning": Severity.MEDIUM, "note": Severity.LOW, "none": Severity.INFO}

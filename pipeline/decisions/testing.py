@@ -47,6 +47,11 @@ class Suite:
         return f"{self.reports}/{self.name}/coverage.xml"
 
     @property
+    def coverage_json(self) -> str:
+        """The coverage with the whole path of each file: Cobertura's form shortens two packages' `__main__.py` to one name."""
+        return f"{self.reports}/{self.name}/coverage.json"
+
+    @property
     def coverage_html(self) -> str:
         """Folder of the browsable coverage."""
         return f"{self.reports}/{self.name}/coverage"
@@ -84,6 +89,7 @@ def build_pytest(suite: Suite, arguments: Sequence[str], *, color: bool) -> tupl
             "--cov-branch",
             "--cov-report=",
             f"--cov-report=xml:{suite.coverage_xml}",
+            f"--cov-report=json:{suite.coverage_json}",
             f"--cov-report=html:{suite.coverage_html}",
         )
     return (
@@ -140,7 +146,10 @@ def judge_tests(
 
     `partial`: arguments chose some of the tests, so the floor does not hold. `strict` (CI): a skipped test is unknown, not passed.
     """
-    reports = (suite.junit, *((suite.coverage_xml, f"{suite.coverage_html}/index.html") if suite.sources else ()))
+    reports = (
+        suite.junit,
+        *((suite.coverage_xml, suite.coverage_json, f"{suite.coverage_html}/index.html") if suite.sources else ()),
+    )
     verdict, reason, hint = _judge_run(suite, code, counts, strict=strict)
     if verdict is Verdict.CLEAN and suite.floor is not None and not partial:
         verdict, reason, hint = _judge_coverage(suite, coverage, reason)

@@ -39,6 +39,8 @@ class Report:
         self._interactive = environment.platform is Platform.TERMINAL and stream.isatty()
         self._clock = clock
         self._phases = 0
+        self.annotations: list[Annotation] = []
+        """What was annotated so far: a nested stage hands it to the runner."""
         for secret in self._redactor.values():
             self._writer.mask(secret)
 
@@ -109,6 +111,7 @@ class Report:
 
     def annotate(self, annotation: Annotation) -> None:
         """Mark a line of a file on platforms that show such marks; elsewhere the tool's own output has to do."""
+        self.annotations.append(annotation)
         self._writer.annotate(annotation)
 
     @contextlib.contextmanager

@@ -162,6 +162,17 @@ class GitHubWriter(Writer):
                 file.write(text)
 
 
+class NestedGitHubWriter(GitHubWriter):
+    """Inside another run on GitHub: outputs and summary go to GitHub's files, all else is plain text for the runner's block."""
+
+    open_fold = Writer.open_fold
+    close_fold = Writer.close_fold
+    verbatim = Writer.verbatim
+    warn = Writer.warn
+    annotate = Writer.annotate
+    mask = Writer.mask
+
+
 class GitLabWriter(Writer):
     """GitLab CI: collapsible sections. Source: https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections."""
 
@@ -189,7 +200,11 @@ def writer_for(environment: Environment, stream: TextIO, clock: Clock, redactor:
     shows_color = platform in (Platform.GITHUB, Platform.GITLAB) or stream.isatty()
     color = shows_color if environment.color is None else environment.color
     if platform is Platform.GITHUB:
+        if environment.nested:
+            return NestedGitHubWriter(stream, clock, redactor, color=False).with_files(environment.variables)
         return GitHubWriter(stream, clock, redactor, color=color).with_files(environment.variables)
+    if environment.nested:
+        return Writer(stream, clock, redactor, color=False)
     kind = GitLabWriter if platform is Platform.GITLAB else Writer
     return kind(stream, clock, redactor, color=color)
 

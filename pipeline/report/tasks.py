@@ -34,6 +34,10 @@ class TaskBoard(Protocol):
         """Say how a task ended: ok, failed, unknown, skipped."""
         ...
 
+    def status(self, text: str) -> None:
+        """Say how all of it stands, such as the time that is left."""
+        ...
+
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -61,6 +65,7 @@ class LineBoard:
         self._writer = writer
         self._clock = clock
         self._heartbeat = heartbeat
+        self._status = ""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
@@ -75,6 +80,9 @@ class LineBoard:
         task = self._tasks[name]
         task.state, task.detail, task.ended = state, detail, self._clock.monotonic()
         self._line(name)
+
+    def status(self, text: str) -> None:
+        self._status = text
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -99,7 +107,8 @@ class LineBoard:
                 if task.state == "running"
             ]
             if running:
-                self._writer.line(f"  … still running: {', '.join(running)}", "dim")
+                status = f"; {self._status}" if self._status else ""
+                self._writer.line(f"  … still running: {', '.join(running)}{status}", "dim")
 
 
 class LiveBoard:
@@ -111,6 +120,7 @@ class LiveBoard:
 
         self._tasks = {name: _Task() for name in names}
         self._clock = clock
+        self._status = ""
         self._live = Live(
             console=Console(file=writer.stream, force_terminal=True, no_color=not writer.color),
             get_renderable=self._table,
@@ -127,6 +137,9 @@ class LiveBoard:
     def end(self, name: str, state: str, detail: str = "") -> None:
         task = self._tasks[name]
         task.state, task.detail, task.ended = state, detail, self._clock.monotonic()
+
+    def status(self, text: str) -> None:
+        self._status = text
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -146,6 +159,8 @@ class LiveBoard:
             seconds = "" if task.started is None else f"{task.seconds(now):6.1f} s"
             cells = (f"  {_MARKS[task.state]}", name, seconds, task.detail)
             table.add_row(*(Text(cell, style=style, no_wrap=True, overflow="ellipsis") for cell in cells))
+        if self._status and any(task.state == "running" for task in self._tasks.values()):
+            table.add_row("", "", "", Text(self._status, style="dim"))
         return table
 
 

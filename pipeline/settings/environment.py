@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+OUTCOME_VARIABLE = "PIPELINE_OUTCOME"
+"""Set by the runner for the stages that it starts: the file that takes the outcome. The runner keeps cache and evidence itself."""
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 
 
@@ -30,6 +32,8 @@ class Environment:
     platform: Platform
     ci: bool
     """Whether `CI` is set: then nothing that is unknown may pass."""
+    nested: bool
+    """Whether a run of the graph started this stage: it then prints plainly, and the runner folds and annotates."""
     color: bool | None
     """False by `NO_COLOR`, True by `FORCE_COLOR`, else None: the terminal decides."""
 
@@ -38,7 +42,11 @@ def parse_environment(variables: Mapping[str, str]) -> Environment:
     """Find out the platform and the wishes about colour (no-color.org)."""
     color = False if variables.get("NO_COLOR") else True if variables.get("FORCE_COLOR") else None
     return Environment(
-        variables=variables, platform=_platform(variables), ci=is_true(variables.get("CI", "")), color=color
+        variables=variables,
+        platform=_platform(variables),
+        ci=is_true(variables.get("CI", "")),
+        nested=bool(variables.get(OUTCOME_VARIABLE)),
+        color=color,
     )
 
 

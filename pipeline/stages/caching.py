@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pipeline.decisions.cache import explain_change
 from pipeline.decisions.evidence import Circumstances
 from pipeline.decisions.outcome import Verdict, dump_outcome, load_outcome
 from pipeline.stages.memory import Memory
@@ -23,6 +24,19 @@ NO_CACHE = "--no-cache"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a verdict comes from."""
+
+    key: str
+    started: str
+    seconds: float
+    source: str
+    """`run`, `cache`, or `none` for a stage that could not run."""
+    commit: tuple[str, bool]
+    """The commit, and whether the checkout differed from it when the stage began."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Kept:
     """A result from the cache."""
 
@@ -30,6 +44,7 @@ class Kept:
     log: tuple[str, ...]
     when: str
     seconds: float
+    entry: Entry
 
 
 def run_cached(
@@ -47,23 +62,20 @@ def run_cached(
         return run(context, wanted)
     memory = Memory(context)
     keyed = memory.key(spec, memory.read_tree())
-    kept = None if NO_CACHE in arguments else look_up(context, memory, keyed)
+    kept = None if NO_CACHE in arguments else find_kept(context, memory, keyed)
     if kept is not None:
         return _replay(context, memory, keyed, kept)
     _show_reasons(context, memory.explain(keyed))
     return _run_and_keep(context, memory, keyed, run)
 
 
-def look_up(context: Context, memory: Memory, keyed: Keyed) -> Kept | None:
-    """Return the result for this key with its outputs restored, or None."""
+def find_kept(context: Context, memory: Memory, keyed: Keyed) -> Kept | None:
+    """Return the result for this key, or None. Says so when an entry was corrupt."""
     entry = memory.store.get(keyed.key)
     for note in memory.store.notes:
         context.report.warn(note)
     memory.store.notes.clear()
-    kept = None if entry is None else _read_entry(entry)
-    if entry is not None and kept is not None:
-        memory.restore(keyed, entry)
-    return kept
+    return None if entry is None else _read_entry(entry)
 
 
 def describe_hit(kept: Kept) -> Outcome:
@@ -101,17 +113,20 @@ def _read_entry(entry: Entry) -> Kept | None:
             log=tuple(meta["log"]),
             when=meta["when"],
             seconds=float(meta["seconds"]),
+            entry=entry,
         )
     return None
 
 
 def _replay(context: Context, memory: Memory, keyed: Keyed, kept: Kept) -> Outcome:
+    memory.restore(keyed, kept.entry)
     outcome = describe_hit(kept)
     context.report.block(f"log of the run of {kept.when[:16].replace('T', ' ')} UTC", "\n".join(kept.log))
     memory.mark_green([keyed], {keyed.spec.name: green_line(keyed.spec.name, outcome)})
-    write_evidence(
-        context, keyed.spec.name, outcome, key=keyed.key, started=kept.when, seconds=kept.seconds, source="cache"
+    origin = Origin(
+        key=keyed.key, started=kept.when, seconds=kept.seconds, source="cache", commit=describe_commit(context)
     )
+    write_evidence(context, keyed.spec.name, outcome, origin)
     return replace(outcome, hint=f"-- {NO_CACHE} runs it again")
 
 
@@ -128,13 +143,11 @@ def _show_reasons(context: Context, reasons: Sequence[str]) -> None:
 def _run_and_keep(
     context: Context, memory: Memory, keyed: Keyed, run: Callable[[Context, Sequence[str]], Outcome]
 ) -> Outcome:
-    started, begun = context.clock.now().isoformat(), context.clock.monotonic()
     shown_before = len(context.report.transcript)
-    outcome = run(context, ())
-    seconds = context.clock.monotonic() - begun
-    memory.learn_durations({keyed.spec.name: seconds})
-    keep_result(context, memory, keyed, outcome, context.report.transcript[shown_before:], seconds)
-    write_evidence(context, keyed.spec.name, outcome, key=keyed.key, started=started, seconds=seconds, source="run")
+    outcome, origin = _run_timed(context, (), run, keyed.key)
+    write_evidence(context, keyed.spec.name, outcome, origin)
+    memory.learn_durations({keyed.spec.name: origin.seconds})
+    keep_result(context, memory, keyed, outcome, context.report.transcript[shown_before:], origin.seconds)
     return outcome
 
 
@@ -146,7 +159,8 @@ def keep_result(
         return
     after = memory.key(keyed.spec, memory.read_tree())
     if after.key != keyed.key:
-        context.report.warn(f"{keyed.spec.name}: an input changed while it ran, so its result is not kept")
+        changes = "; ".join(explain_change(keyed.manifest, after.manifest))
+        context.report.warn(f"{keyed.spec.name}: its result is not kept, as an input changed while it ran: {changes}")
         return
     memory.keep(keyed, build_meta(context, outcome, log, seconds))
     memory.mark_green([after], {keyed.spec.name: green_line(keyed.spec.name, outcome)})
@@ -155,27 +169,26 @@ def keep_result(
 def _run_with_evidence(
     context: Context, spec: StageSpec, arguments: Sequence[str], run: Callable[[Context, Sequence[str]], Outcome]
 ) -> Outcome:
-    started, begun = context.clock.now().isoformat(), context.clock.monotonic()
-    outcome = run(context, arguments)
+    outcome, origin = _run_timed(context, arguments, run, "")
     if spec.evidence:
-        write_evidence(
-            context,
-            spec.name,
-            outcome,
-            key="",
-            started=started,
-            seconds=context.clock.monotonic() - begun,
-            source="run",
-        )
+        write_evidence(context, spec.name, outcome, origin)
     return outcome
 
 
-def write_evidence(
-    context: Context, stage: str, outcome: Outcome, *, key: str, started: str, seconds: float, source: str
-) -> None:
+def _run_timed(
+    context: Context, arguments: Sequence[str], run: Callable[[Context, Sequence[str]], Outcome], key: str
+) -> tuple[Outcome, Origin]:
+    started, begun = context.clock.now().isoformat(), context.clock.monotonic()
+    commit = describe_commit(context)
+    outcome = run(context, arguments)
+    seconds = round(context.clock.monotonic() - begun, 3)
+    return outcome, Origin(key=key, started=started, seconds=seconds, source="run", commit=commit)
+
+
+def write_evidence(context: Context, stage: str, outcome: Outcome, origin: Origin) -> None:
     """Write the evidence of one verdict."""
-    commit, dirty = describe_commit(context)
+    commit, dirty = origin.commit
     circumstances = Circumstances(
-        key=key, commit=commit, dirty=dirty, started=started, seconds=round(seconds, 3), source=source
+        key=origin.key, commit=commit, dirty=dirty, started=origin.started, seconds=origin.seconds, source=origin.source
     )
     context.open_evidence().write(stage, outcome, circumstances)

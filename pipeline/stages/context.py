@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
 
 
-OUTCOME_VARIABLE = "PIPELINE_OUTCOME"
-"""Set by the runner for the stages that it starts: the file that takes the outcome. The runner keeps cache and evidence itself."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """Everything that a stage may use. `__main__` makes the one with the real clients."""

@@ -42,19 +42,23 @@ def test_tests_by_file_the_failed_first_then_the_slowest() -> None:
     ]
 
 
-COBERTURA = """<coverage><packages><package><classes>
-<class filename="app/full.py"><lines><line number="1" hits="3"/></lines></class>
-<class filename="app/half.py"><lines>
-  <line number="1" hits="1"/><line number="2" hits="0"/>
-  <line number="3" hits="1" branch="true" condition-coverage="50% (1/2)"/>
-</lines></class>
-<class filename="app/empty.py"><lines/></class>
-</classes></package></packages></coverage>"""
+def summary(covered: int, statements: int, branches: tuple[int, int] = (0, 0)) -> dict[str, dict[str, int]]:
+    counts = {
+        "covered_lines": covered,
+        "num_statements": statements,
+        "covered_branches": branches[0],
+        "num_branches": branches[1],
+    }
+    return {"summary": counts}
 
 
 def test_coverage_by_file_the_least_covered_first() -> None:
     """Lines and branches count alike, and an empty file is covered."""
-    assert [(f.name, f.covered, f.total, f.percent) for f in read_coverage(COBERTURA)] == [
+    report = {
+        "files": {"app/full.py": summary(1, 1), "app/half.py": summary(2, 3, (1, 2)), "app/empty.py": summary(0, 0)}
+    }
+
+    assert [(f.name, f.covered, f.total, f.percent) for f in read_coverage(report)] == [
         ("app/half.py", 3, 5, 60.0),
         ("app/empty.py", 0, 0, 100.0),
         ("app/full.py", 1, 1, 100.0),

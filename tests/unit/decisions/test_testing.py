@@ -41,6 +41,7 @@ PASSED = TestCounts(passed=3)
                 "--cov-branch",
                 "--cov-report=",
                 "--cov-report=xml:reports/unit/coverage.xml",
+                "--cov-report=json:reports/unit/coverage.json",
                 "--cov-report=html:reports/unit/coverage",
             ),
             id="coverage",

@@ -1,0 +1,111 @@
+"""A stage as a process of its own: its environment synced from the lockfile, the stage run in it, its outcome read back."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.decisions.outcome import Outcome, Verdict, load_outcome
+from pipeline.errors import StageFailed, TimedOut, Unknown
+from pipeline.report import Annotation
+from pipeline.settings.environment import OUTCOME_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.decisions.graph import StageSpec
+    from pipeline.stages.context import Context
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildResult:
+    """What a child came to; `finished` is False when it ended without an outcome of its own."""
+
+    outcome: Outcome
+    code: int | None
+    lines: tuple[str, ...]
+    annotations: tuple[Annotation, ...]
+    finished: bool
+
+
+def run_child(context: Context, spec: StageSpec, note: Callable[[str], None]) -> ChildResult:
+    """Run the stage as nox would: the same environment, the same command. Never raises but on an interrupt."""
+    lines: list[str] = []
+
+    def show(line: str) -> None:
+        lines.append(line)
+        note(line.strip())
+
+    handle, name = tempfile.mkstemp(prefix="pipeline-outcome-", suffix=".json")
+    os.close(handle)
+    file = Path(name)
+    try:
+        python = _sync(context, spec, show)
+        done = context.processes.run(
+            [python, "-m", "pipeline", spec.name],
+            cwd=context.settings.root,
+            env={OUTCOME_VARIABLE: name, "VIRTUAL_ENV": None},
+            timeout=spec.timeout,
+            on_line=show,
+        )
+        return _read_result(file, done.code, lines)
+    except (StageFailed, TimedOut, Unknown) as error:
+        lines.append(error.message)
+        outcome = Outcome(verdict=Verdict.UNKNOWN, reason=error.message.splitlines()[0], hint=error.hint)
+        return ChildResult(
+            outcome=outcome,
+            code=error.exit_code,
+            lines=tuple(lines),
+            annotations=(),
+            finished=isinstance(error, Unknown),
+        )
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _sync(context: Context, spec: StageSpec, show: Callable[[str], None]) -> str:
+    """Sync the session's environment and return its interpreter."""
+    uv = context.settings.environment.variables.get("UV") or context.processes.find("uv")
+    if uv is None:
+        raise Unknown("uv was found neither beside this interpreter nor on PATH", hint="pip install uv")
+    folder = context.settings.root / ".nox" / spec.groups[0]
+    groups = [f"--group={group}" for group in spec.groups]
+    argv = [uv, "sync", "--locked", "--no-install-project", "--quiet", *groups]
+    env = {"UV_PROJECT_ENVIRONMENT": str(folder), "VIRTUAL_ENV": None}
+    done = context.processes.run(argv, cwd=context.settings.root, env=env, timeout=spec.timeout, on_line=show)
+    if done.code:
+        raise StageFailed(
+            f"the environment could not be synced (exit {done.code}): {done.last_lines(3)}",
+            hint="uv lock, or look at the network",
+        )
+    return str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+
+def _read_result(file: Path, code: int, lines: list[str]) -> ChildResult:
+    try:
+        document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        outcome, annotations = (
+            load_outcome(document["outcome"]),
+            tuple(Annotation(**one) for one in document["annotations"]),
+        )
+        return ChildResult(outcome=outcome, code=code, lines=tuple(lines), annotations=annotations, finished=True)
+    except (OSError, ValueError, KeyError, TypeError):
+        return ChildResult(
+            outcome=_outcome_of_code(code, lines),
+            code=code,
+            lines=tuple(lines),
+            annotations=(),
+            finished=code == Unknown.exit_code,
+        )
+
+
+def _outcome_of_code(code: int, lines: list[str]) -> Outcome:
+    """Take the reason from the last words of a stage that raised instead of returning."""
+    said = [line for line in lines if line.startswith("✗ ")]
+    hints = [line.strip().removeprefix("try: ") for line in lines if line.strip().startswith("try: ")]
+    reason = said[-1].partition(": ")[2] if said else f"ended with {code} and said nothing of it"
+    return Outcome(verdict=Verdict.UNKNOWN, reason=reason, hint=hints[-1] if hints else "")
