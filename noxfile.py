@@ -80,6 +80,12 @@ def docker(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def migrate(session: nox.Session) -> None:
+    """Change the database's schema: `-- upgrade|downgrade|current|check|history [REVISION] [--environment NAME] [--sql] [--dry-run]`."""
+    run_stage(session, "migrate")
+
+
+@nox.session(default=False)
 def release(session: nox.Session) -> None:
     """Make a release known, in Sentry with its commits and by a message: `-- VERSION [--since REVISION] [--dry-run]`."""
     run_stage(session, "release")

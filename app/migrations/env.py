@@ -1,13 +1,15 @@
 """How Alembic runs: one run at a time, no long waits for locks, a transaction for each revision, marks left behind."""
 
 import asyncio
+import sys
+from typing import Any
 
 import structlog
 from alembic import context
-from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import CreateTable
 
 from app.config import DatabaseSettings, load_settings
 from app.logs import configure_logs
@@ -23,18 +25,20 @@ def _include_name(name: str | None, kind: str, _parents: object) -> bool:
     return not (kind == "table" and name == HISTORY.name)
 
 
+_OPTIONS: dict[str, Any] = {
+    "target_metadata": Base.metadata,
+    "include_name": _include_name,
+    "on_version_apply": record_history,
+    "transaction_per_migration": True,
+}
+
+
 def _run(connection: Connection, settings: DatabaseSettings) -> None:
     _take_locks(connection, settings)
     create_history(connection)
     # Whatever ran so far must be committed: Alembic would take an open transaction for its caller's and not commit its own.
     connection.commit()
-    context.configure(
-        connection=connection,
-        target_metadata=Base.metadata,
-        include_name=_include_name,
-        on_version_apply=record_history,
-        transaction_per_migration=True,
-    )
+    context.configure(connection=connection, **_OPTIONS)
     with context.begin_transaction():
         context.run_migrations()
 
@@ -52,6 +56,20 @@ def _set_lock_timeout(connection: Connection, seconds: float) -> None:
     connection.execute(text("SELECT set_config('lock_timeout', :value, false)"), {"value": milliseconds})
 
 
+def _write_script() -> None:
+    """Write the same run as a script: with its lock and its marks, for `psql --set ON_ERROR_STOP=1`, in one session."""
+    context.configure(dialect_name="postgresql", literal_binds=True, **_OPTIONS)
+    wait, timeout = (
+        DatabaseSettings.model_fields[f"migration_{name}_seconds"].default for name in ("wait", "lock_timeout")
+    )
+    context.execute(f"SET lock_timeout = '{wait:g}s'")
+    context.execute(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
+    context.execute(f"SET lock_timeout = '{timeout:g}s'")
+    context.execute(CreateTable(HISTORY, if_not_exists=True))
+    with context.begin_transaction():
+        context.run_migrations()
+
+
 async def _run_online() -> None:
     settings = load_settings(DatabaseSettings)
     engine = create_async_engine(settings.sqlalchemy_url, poolclass=NullPool, hide_parameters=True)
@@ -64,8 +82,10 @@ async def _run_online() -> None:
 
 # Logs belong to whoever started the process; on the command line that is Alembic, which leaves them to this file.
 if context.config.cmd_opts is not None:
-    configure_logs("INFO")
+    # A script goes to stdout, and no line of a log may stand in it.
+    configure_logs("INFO", sys.stderr if context.is_offline_mode() else sys.stdout)
 
 if context.is_offline_mode():
-    raise CommandError("no --sql here: a script would take no lock and leave no marks; run against the database")
-asyncio.run(_run_online())
+    _write_script()
+else:
+    asyncio.run(_run_online())

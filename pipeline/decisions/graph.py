@@ -170,6 +170,14 @@ def _other_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
         StageSpec(
             name="reap", summary="remove what killed runs left behind", groups=("test",), inputs=(), evidence=False
         ),
+        StageSpec(
+            name="migrate",
+            summary="change the database's schema, or tell where it stands",
+            groups=("migrate",),
+            inputs=(),
+            triggers=(Trigger.MANUAL,),
+            target="ACTION",
+        ),
         StageSpec(name="docs", summary="write the documents that are made from code", groups=("unit",), evidence=False),
         StageSpec(
             name="release",

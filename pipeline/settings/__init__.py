@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import ConfigurationError
 from pipeline.settings.cache import Cache, StageConfig
 from pipeline.settings.environment import Environment, Platform, parse_environment
+from pipeline.settings.migrate import Migrate
 from pipeline.settings.notify import Notify, Sentry
 from pipeline.settings.schema import NOT_EMPTY, key, parse_section, section
 from pipeline.settings.sections import Lint, Paths, Unit
@@ -24,6 +25,7 @@ __all__ = [
     "Environment",
     "Integration",
     "Lint",
+    "Migrate",
     "Notify",
     "Paths",
     "PipelineConfig",
@@ -54,6 +56,7 @@ class PipelineConfig:
     cache: Cache = section("Results of stages that need not be computed again.", Cache)
     stages: Mapping[str, StageConfig] = key("What a stage does otherwise, by its name.", default={})
     verify: Verify = section("What must answer, and how, before a deploy is kept.", Verify)
+    migrate: Migrate = section("How the database's schema is changed.", Migrate)
     notify: Notify = section("Who is told about a deploy.", Notify)
 
 

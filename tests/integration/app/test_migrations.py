@@ -225,9 +225,34 @@ def test_the_password_is_not_shown(closed_port: int, monkeypatch: pytest.MonkeyP
     assert "hunter2" not in run.stdout + run.stderr
 
 
-def test_scripts_are_not_written(empty_database: str) -> None:
-    """`--sql` is refused: such a script would take no lock and leave no marks."""
-    run = alembic("upgrade", "head", "--sql")
+async def _execute(url: str, script: str) -> None:
+    """Run a script statement by statement in one session, as psql does."""
+    async with connected(url) as connection:
+        for statement in filter(str.strip, script.split(";\n\n")):
+            await connection.exec_driver_sql(statement)
 
-    assert run.returncode != 0
-    assert "no --sql here" in run.stdout + run.stderr
+
+def test_a_script_does_what_the_run_does(empty_database: str) -> None:
+    """What `--sql` writes leaves the same schema and the same marks, forth and back, and holds nothing but statements."""
+    scripts = [alembic("upgrade", "head", "--sql"), alembic("downgrade", f"head:{REVISIONS[0]}", "--sql")]
+    upgrade("head")
+    expected = look(empty_database)
+    downgrade("base")
+    ask(empty_database, "DROP TABLE alembic_version")
+
+    assert [script.returncode for script in scripts] == [0, 0]
+    asyncio.run(_execute(empty_database, scripts[0].stdout))
+    assert look(empty_database) == expected
+    asyncio.run(_execute(empty_database, scripts[1].stdout))
+    assert ask(empty_database, REVISION) == [(REVISIONS[0],)]
+
+
+def test_a_script_takes_the_lock_first() -> None:
+    """A script that is run beside a migration waits for it, as another run would."""
+    statements = alembic("upgrade", "head", "--sql").stdout.split(";\n\n")
+
+    assert [" ".join(statement.split()[:2]) for statement in statements[:3]] == [
+        "SET lock_timeout",
+        "SELECT pg_advisory_lock(7203914551)",
+        "SET lock_timeout",
+    ]
