@@ -46,7 +46,8 @@ def run_tests(context: Context, options: argparse.Namespace, rest: Sequence[str]
         with context.report.phase("Integration tests"):
             outcome = run_suite(context, _suite(context), rest, running.variables)
         if outcome.verdict is not Verdict.CLEAN:
-            outcome = replace(outcome, reports=(*outcome.reports, *running.keep_logs()))
+            reason = "; ".join((outcome.reason, *running.deaths()))
+            outcome = replace(outcome, reason=reason, reports=(*outcome.reports, *running.keep_logs()))
         if options.keep:
             _keep(context, running)
     return outcome

@@ -49,6 +49,16 @@ class Running:
     """What migrations and tests are given."""
     instances: dict[str, Instance] = field(default_factory=dict)
 
+    def deaths(self) -> list[str]:
+        """Say which servers ended while they were needed, and how."""
+        said = []
+        for name, instance in self.instances.items():
+            with contextlib.suppress(Unknown):
+                state = instance.state()
+                if state.phase is Phase.EXITED:
+                    said.append(f"{name} ended meanwhile ({state.detail})")
+        return said
+
     def keep_logs(self) -> list[str]:
         """Write every server's log under the reports and return the files, relative to the project."""
         report, settings = self.provision.context.report, self.provision.context.settings

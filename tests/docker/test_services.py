@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 REGISTRY = os.environ.get("CLUSTER_REGISTRY", "127.0.0.1:1")
+NEEDS_REGISTRY = pytest.mark.skipif("CLUSTER_REGISTRY" not in os.environ, reason="needs a registry (CLUSTER_REGISTRY)")
 DOCKER = ("--services", "docker")
 NAP = "60"
 """Seconds that the test of a run sleeps, when something is to happen meanwhile."""
@@ -57,7 +58,7 @@ def wait_for_tests(child: subprocess.Popen[str]) -> str:
 @pytest.mark.parametrize(
     ("changes", "code", "said"),
     [
-        pytest.param({"image": f"{REGISTRY}/no-such:1"}, 3, f"redis: there is no image {REGISTRY}/no-such:1 in its registry", id="no-such-image"),
+        pytest.param({"image": f"{REGISTRY}/no-such:1"}, 3, f"redis: there is no image {REGISTRY}/no-such:1 in its registry", id="no-such-image", marks=NEEDS_REGISTRY),
         pytest.param({"image": "Redis::7"}, 2, "redis: 'Redis::7' cannot be the name of an image", id="impossible-name"),
         pytest.param({"image": "127.0.0.1:1/redis:9"}, 69, "redis: 127.0.0.1:1/redis:9 could not be pulled: ", id="no-registry"),
         pytest.param({"command": ["sh", "-c", "echo it is broken >&2; exit 7"]}, 3, "redis: exited before it was ready (exit code 7); its last lines:\n  it is broken", id="exits"),
@@ -189,6 +190,22 @@ def test_an_engine_that_vanishes_is_told_and_cleaned_up_later(engine: Any, make:
 
     assert code == 0, output
     assert containers_of(engine, checkout) == []
+
+
+@NEEDS_REGISTRY
+def test_an_image_that_is_not_there_yet_is_pulled(engine: Any, make: Callable[..., Checkout]) -> None:
+    """The progress of the pull is the task's note, and the image stays for the next run."""
+    repository = f"{REGISTRY}/services-pull-test"
+    engine.images.get("redis:7").tag(repository, "1")
+    pushed = engine.images.push(repository, tag="1")
+    assert '"error"' not in pushed, pushed
+    engine.images.remove(f"{repository}:1")
+    checkout = make(redis={**REDIS, "image": f"{repository}:1"})
+
+    code, output = checkout.run("integration", *DOCKER)
+
+    assert code == 0, output
+    engine.images.remove(f"{repository}:1")
 
 
 def test_containers_are_chosen_when_an_engine_answers(make: Callable[..., Checkout]) -> None:

@@ -179,6 +179,17 @@ def test_failing_tests_keep_the_logs(tmp_path: Path) -> None:
     assert outside.happened[-2:] == ["remove containers", "forget"]
 
 
+def test_a_server_that_ends_while_it_is_needed_is_named(tmp_path: Path) -> None:
+    """The tests' own messages would only say that a connection was refused."""
+    outside = Outside(
+        states={"redis": [HEALTHY, InstanceState(phase=Phase.EXITED, detail="exit code 137, out of memory")]}
+    )
+
+    outcome = run(make(tmp_path, outside, code=1, junit=FAILED).context, [])
+
+    assert outcome.reason.endswith("; redis ended meanwhile (exit code 137, out of memory)")
+
+
 def test_a_failing_clean_up_is_an_error(tmp_path: Path) -> None:
     """The run is not forgotten, so that the next one tries again."""
     outside = Outside(remove_errors=[Unknown("the engine is gone")])
