@@ -68,15 +68,9 @@ def test(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def system(session: nox.Session) -> None:
-    """Test the pipeline with real processes in projects made from scratch."""
-    run_stage(session, "suite system", "test")
-
-
-@nox.session(default=False)
-def docker(session: nox.Session) -> None:
-    """Test the pipeline with a real Docker engine."""
-    run_stage(session, "suite docker", "test")
+def suite(session: nox.Session) -> None:
+    """Run a suite that needs more than this process: `-- system`, `-- docker`, `-- cluster`, and arguments for pytest."""
+    run_stage(session, "suite", "test")
 
 
 @nox.session(default=False)

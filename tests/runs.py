@@ -24,6 +24,7 @@ DROPPED = (
     "REDIS_URL",
     "FORCE_COLOR",
     "PIPELINE_RUN",
+    "PIPELINE_OUTCOME",
     "COVERAGE_FILE",
 )
 POSTGRES: Mapping[str, Any] = {

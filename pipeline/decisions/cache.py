@@ -144,7 +144,7 @@ def _variable_lines(before: Mapping[str, str], now: Mapping[str, str]) -> list[s
 
 def _file_lines(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     changes = _compare(before, now)
-    total = len(now)
+    total = len({*before, *now})
     lines = [f"{path} {_file_word(before.get(path, ''), now.get(path, ''), word)}" for path, word in changes]
     if lines:
         lines[0] += f"; {len(changes)} of {total} inputs"

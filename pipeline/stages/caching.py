@@ -54,9 +54,9 @@ def run_cached(
 
     A run that pytest's arguments cut down, or that repaired files first, says nothing about the stage as a whole.
     """
-    wanted = [argument for argument in arguments if argument != NO_CACHE]
     if not spec.cached:
-        return _run_with_evidence(context, spec, wanted, run)
+        return _run_with_evidence(context, spec, arguments, run)
+    wanted = [argument for argument in arguments if argument != NO_CACHE]
     if wanted:
         context.report.line("  with arguments of its own: not cached, and no evidence of the whole stage", style="dim")
         return run(context, wanted)

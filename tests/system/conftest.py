@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import site
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,7 +12,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-DROPPED = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "DATABASE_URL", "REDIS_URL", "FORCE_COLOR", "PYTEST_CURRENT_TEST")
+DROPPED = (
+    "CI",
+    "GITHUB_ACTIONS",
+    "GITLAB_CI",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "FORCE_COLOR",
+    "PYTEST_CURRENT_TEST",
+    "PIPELINE_OUTCOME",
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,10 @@ class Project:
     def environment(self, **variables: str) -> dict[str, str]:
         """This process's environment without what says where it runs, and with the pipeline on the path."""
         kept = {name: value for name, value in os.environ.items() if name not in DROPPED}
-        return {**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **variables}
+        tools = str(Path(sys.executable).parent)
+        path = os.pathsep.join([str(ROOT), *site.getsitepackages()])
+        search = {"PYTHONPATH": path, "PATH": os.pathsep.join([tools, os.environ["PATH"]])}
+        return {**kept, **search, "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", **variables}
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -70,3 +83,23 @@ def project(tmp_path: Path) -> Project:
         "tests/unit/test_shop.py", "from shop import price\n\n\ndef test_price() -> None:\n    assert price(2) == 4\n"
     )
     return made
+
+
+@pytest.fixture
+def checkout(project: Project) -> Project:
+    """The project as a git checkout with a lockfile and a group for each stage, so that the whole graph can run in it.
+
+    The groups are empty and the tools come from this environment, which keeps the tests off the network.
+    """
+    text = (project.root / "pyproject.toml").read_text()
+    groups = "[dependency-groups]\nlint = []\nunit = []\nintegration = []\npipeline = []\n[tool.uv]\npackage = false\n"
+    services = "[tool.pipeline.integration]\nmigrate = []\n"
+    project.write("pyproject.toml", text + groups + services)
+    project.write(".gitignore", ".nox/\n.pipeline/\nreports/\n__pycache__/\n.mypy_cache/\n.ruff_cache/\n.coverage\n")
+    project.write("tests/integration/test_more.py", "def test_more() -> None:\n    assert True\n")
+    for command in (["uv", "lock", "-q"], ["git", "init", "-q"], ["git", "add", "-A"], [*GIT, "commit", "-qm", "one"]):
+        subprocess.run(command, cwd=project.root, check=True, env=project.environment())
+    return project
+
+
+GIT = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]

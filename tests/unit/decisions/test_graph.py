@@ -1,0 +1,90 @@
+"""The stage graph."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.decisions.graph import Graph, GraphPaths, StageOverride, StageSpec, build_graph, matches, order_stages
+from pipeline.errors import ConfigurationError
+
+PATHS = GraphPaths(sources=("app",), tests=("tests",), typed=("app",), reports="reports")
+
+
+def graph_of(**needs: tuple[str, ...]) -> Graph:
+    return Graph(
+        {name: StageSpec(name=name, summary="", groups=(name,), needs=wanted) for name, wanted in needs.items()}
+    )
+
+
+def test_every_stage_comes_after_what_it_needs() -> None:
+    """The order of the whole graph never puts a need behind."""
+    graph = build_graph(PATHS)
+
+    ordered = order_stages(graph, tuple(graph.stages))
+
+    assert all(ordered.index(need) < ordered.index(name) for name in ordered for need in graph[name].needs)
+
+
+def test_a_part_brings_what_it_needs() -> None:
+    """Asking for the last stage runs those before it, each once."""
+    graph = graph_of(a=(), b=("a",), c=("a", "b"), d=())
+
+    assert order_stages(graph, ("c", "b")) == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("graph", "message"),
+    [
+        pytest.param(graph_of(a=("b",), b=("a",)), "need each other in a circle: a → b → a", id="circle"),
+        pytest.param(graph_of(a=("a",)), "in a circle: a → a", id="itself"),
+        pytest.param(graph_of(a=("x",)), "there is no stage 'x', which a needs; stages: a", id="unknown-need"),
+    ],
+)
+def test_wrong_graphs_are_refused(graph: Graph, message: str) -> None:
+    """The message names the stages."""
+    with pytest.raises(ConfigurationError, match=message):
+        order_stages(graph, tuple(graph.stages))
+
+
+def test_an_override_for_no_stage_is_refused() -> None:
+    """A slip in the configuration is told with the names that exist."""
+    with pytest.raises(ConfigurationError, match=r"tool\.pipeline\.stages\.lnit: there is no such stage; stages: lint"):
+        build_graph(replace(PATHS, overrides={"lnit": StageOverride()}))
+
+
+def test_overrides() -> None:
+    """Inputs replace the graph's own but never lose configuration and lockfile; variables are added; a limit is replaced."""
+    override = StageOverride(inputs=("docs",), variables=("FOO",), timeout=5)
+
+    lint = build_graph(replace(PATHS, overrides={"lint": override}))["lint"]
+
+    assert lint.inputs == ("docs", "pyproject.toml", "uv.lock")
+    assert lint.variables[-1] == "FOO"
+    assert lint.timeout == 5
+
+
+def test_what_changes_the_world_is_not_run_by_the_pipeline() -> None:
+    """A stage that asks for a target is never started by `nox -s pipeline`."""
+    graph = build_graph(PATHS)
+
+    assert [name for name in graph.pipeline() if graph[name].changes_world] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "patterns", "expected"),
+    [
+        ("app/api.py", ("app",), True),
+        ("app/api.py", ("app/",), True),
+        ("application.py", ("app",), False),
+        ("app/api.py", ("app/*.py",), True),
+        ("noxfile.py", ("noxfile.py",), True),
+        ("anything", (".",), True),
+        ("docs/a.md", ("app", "*.md"), True),
+        ("docs/a.txt", ("app", "*.md"), False),
+    ],
+)
+def test_inputs(path: str, patterns: tuple[str, ...], *, expected: bool) -> None:
+    """A folder stands for all below it, not for names that begin like it."""
+    assert matches(path, patterns) is expected
