@@ -33,9 +33,11 @@ def measure_paths(graph: Graph, names: Collection[str], durations: Mapping[str, 
 def choose_next(
     graph: Graph, waiting: Sequence[str], done: Collection[str], paths: Mapping[str, float], *, free: int
 ) -> tuple[str, ...]:
-    """Choose the stages to start now: all their needs are done, the longest remaining chain first, at most `free` of them."""
-    chosen = set(waiting) | set(done)
-    ready = [name for name in waiting if all(need in done for need in graph[name].needs if need in chosen)]
+    """Choose the stages to start now: all their needs are done, the longest remaining chain first, at most `free` of them.
+
+    A need that is no part of the run must be among `done`: one that is neither waiting nor done is still running.
+    """
+    ready = [name for name in waiting if all(need in done for need in graph[name].needs)]
     return tuple(sorted(ready, key=lambda name: (-paths[name], name))[: max(0, free)])
 
 

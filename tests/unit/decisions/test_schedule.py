@@ -43,8 +43,9 @@ def test_a_stage_that_never_ran_has_a_guess() -> None:
         pytest.param("abcde", "", 1, ("a",), id="one-core"),
         pytest.param("abcde", "", 0, (), id="nothing-free"),
         pytest.param("bcde", "a", 9, ("b", "c", "e"), id="only-what-is-ready"),
-        pytest.param("d", "ab", 9, ("d",), id="a-need-outside-of-the-run-does-not-hold-it"),
-        pytest.param("cd", "ab", 9, ("c",), id="a-need-inside-does"),
+        pytest.param("d", "abc", 9, ("d",), id="all-needs-done"),
+        pytest.param("d", "ab", 9, (), id="a-need-that-is-running-holds-it"),
+        pytest.param("cd", "ab", 9, ("c",), id="a-need-that-is-waiting-holds-it"),
     ],
 )
 def test_choice(waiting: str, done: str, free: int, chosen: tuple[str, ...]) -> None:
