@@ -51,6 +51,12 @@ class Openers:
 
         return HttpxMetrics(base_url)
 
+    def open_jobs(self, namespace: str, context: str | None) -> Any:
+        from pipeline.clients.jobs import KubernetesJobs
+        from pipeline.clients.kube import open_kube
+
+        return KubernetesJobs(open_kube(self._variables, context), namespace)
+
     def open_trees(self) -> Any:
         from pipeline.clients.tree import FileTree
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.clients._cache import Blobs, Entry, Evidence, Machine, State, Store, Trees
+from pipeline.clients._jobs import Jobs
 from pipeline.clients._services import RUN_VARIABLE, Containers, Instance, Ledger, Run, Servers, Sockets
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = [
     "Entry",
     "Evidence",
     "Instance",
+    "Jobs",
     "Ledger",
     "Machine",
     "Processes",

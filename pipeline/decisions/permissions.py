@@ -63,10 +63,19 @@ VERIFY: tuple[Permission, ...] = (
 
 MIGRATE: tuple[Permission, ...] = (
     Permission(
-        group="batch", resource="jobs", verbs=(*READ, "create", "delete"), why="run the migration from the new image"
+        group="batch", resource="jobs", verbs=("get", "create", "delete"), why="run the migration from the new image"
     ),
 )
 """Migrations as a Job."""
+
+MIGRATE_ALONE: tuple[Permission, ...] = (
+    Permission(group="apps", resource="deployments", verbs=("get",), why="read the pod template"),
+    Permission(group="", resource="pods", verbs=("list",), why="follow the migration"),
+    Permission(group="", resource="pods/log", verbs=("get",), why="show what the migration says"),
+    Permission(group="", resource="events", verbs=("list",), why="name the reason when it cannot start"),
+    *MIGRATE,
+)
+"""What `migrate` needs by itself: part of what `plan_permissions` gives with it."""
 
 
 def plan_permissions(*, secrets: Sequence[str], proxy: bool, migrate: bool) -> tuple[Permission, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import ConfigurationError
 from pipeline.settings.cache import Cache, StageConfig
 from pipeline.settings.environment import Environment, Platform, parse_environment
+from pipeline.settings.environments import Target
 from pipeline.settings.migrate import Migrate
 from pipeline.settings.notify import Notify, Sentry
 from pipeline.settings.schema import NOT_EMPTY, key, parse_section, section
@@ -34,6 +35,7 @@ __all__ = [
     "Service",
     "Settings",
     "StageConfig",
+    "Target",
     "Unit",
     "Verify",
     "load_settings",
@@ -55,6 +57,7 @@ class PipelineConfig:
     integration: Integration = section("Integration tests.", Integration)
     cache: Cache = section("Results of stages that need not be computed again.", Cache)
     stages: Mapping[str, StageConfig] = key("What a stage does otherwise, by its name.", default={})
+    environments: Mapping[str, Target] = key("Where a deploy goes, by name.", default={})
     verify: Verify = section("What must answer, and how, before a deploy is kept.", Verify)
     migrate: Migrate = section("How the database's schema is changed.", Migrate)
     notify: Notify = section("Who is told about a deploy.", Notify)

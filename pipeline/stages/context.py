@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         Containers,
         Evidence,
         Http,
+        Jobs,
         Ledger,
         Machine,
         Metrics,
@@ -46,6 +47,8 @@ class Context:
     open_store: Callable[[], Store]
     open_evidence: Callable[[], Evidence]
     open_machine: Callable[[], Machine]
+    open_jobs: Callable[[str, str | None], Jobs]
+    """Takes the namespace, and the kubeconfig's context or None for the current one."""
     open_http: Callable[[str, Mapping[str, str]], Http]
     """Takes the base URL, and headers for every request."""
     open_metrics: Callable[[str], Metrics]

@@ -23,6 +23,7 @@ from pipeline.decisions.migration import (
 )
 from pipeline.decisions.outcome import Outcome, Verdict
 from pipeline.errors import ConfigurationError, NotRolledBack, StageFailed, Unknown
+from pipeline.stages.migration_job import open_cluster_alembic
 
 if TYPE_CHECKING:
     import argparse
@@ -45,7 +46,7 @@ SCRIPT = "migration.sql"
 def run(context: Context, arguments: Sequence[str]) -> Outcome:
     """Do one action on the schema."""
     options = _parse(arguments)
-    alembic = _local(context)
+    alembic = _local(context) if options.environment is None else _in_cluster(context, options)
     if options.action in READING:
         return _read(context, alembic, options.action)
     if options.sql:
@@ -57,6 +58,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = Parser("migrate", "Change the database's schema, or tell where it stands.")
     parser.add_argument("action", choices=(*CHANGING, *READING))
     parser.add_argument("revision", nargs="?", help="where to go; by default head for upgrade, required for downgrade")
+    parser.add_argument("--environment", help="run as a Job in this environment, from the image that is deployed there")
+    parser.add_argument("--image", help="the image to run it from instead; only with --environment")
     parser.add_argument("--sql", action="store_true", help="print the statements and change nothing")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
     options = parser.parse_args(arguments)
@@ -66,8 +69,21 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
             parser.error(f"{options.action} takes no {given[0].replace('_', '-')}")
     elif options.action == "downgrade" and options.revision is None:
         parser.error("downgrade needs a revision: a step too far back destroys data")
+    if options.image and not options.environment:
+        parser.error("--image needs --environment")
     options.revision = options.revision or _HEAD
     return options
+
+
+def migrate_environment(context: Context, environment: str, image: str) -> Outcome:
+    """Migrate an environment to the head from the image that is about to be deployed. Raises as `change_schema` does."""
+    return change_schema(context, open_cluster_alembic(context, environment, image), "upgrade", _HEAD)
+
+
+def _in_cluster(context: Context, options: argparse.Namespace) -> Alembic:
+    alembic = open_cluster_alembic(context, options.environment, options.image)
+    context.report.line(f"in {alembic.target.namespace}, from {alembic.image}")
+    return alembic
 
 
 def _local(context: Context) -> Alembic:

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from pipeline.decisions.permissions import build_rules, plan_permissions
+from tests.cluster.kube import ROOT, kubectl, new_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.cluster
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = {
     "kubernetes/overlays/staging": "shortener-staging",
     "kubernetes/overlays/production": "shortener-production",
     "argocd/production": "shortener-production",
 }
-
-
-def kubectl(*arguments: str, stdin: str | None = None) -> str:
-    done = subprocess.run(["kubectl", *arguments], input=stdin, text=True, capture_output=True, check=False, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def render(folder: str) -> list[dict[str, Any]]:
@@ -58,11 +49,9 @@ def submit(item: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def namespace() -> Iterator[str]:
     """A namespace that enforces the same Pod Security Standard as the overlays' own."""
-    name = f"deployenv-manifests-{uuid.uuid4().hex[:6]}"
-    kubectl("create", "namespace", name)
-    kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
-    yield name
-    kubectl("delete", "namespace", name, "--wait=false")
+    with new_namespace("manifests") as name:
+        kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+        yield name
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -1,0 +1,89 @@
+"""Plain calls to the Kubernetes API with JSON in and out; the SDK does kubeconfig, credentials and TLS, and stays in here."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+
+from kubernetes import client, config
+from pipeline.errors import ConfigurationError, StageFailed, Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TIMEOUT = 15.0
+_JSON = {"Accept": "application/json", "Content-Type": "application/json"}
+
+
+class Refused(StageFailed):
+    """The API server said no. `status` is its HTTP status, `reason` its machine-readable word."""
+
+    def __init__(self, message: str, *, status: int, reason: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.reason = reason
+
+
+class KubeApi:
+    """One API server, as the kubeconfig's context or the pod's own service account say."""
+
+    def __init__(self, api: client.ApiClient) -> None:
+        self._api = api
+
+    def call(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None) -> Any:
+        """Send one call and return the parsed answer. Raises `Refused`, or `Unknown` when nobody answers."""
+        return json.loads(self.text(method, path, query=query, body=body) or "null")
+
+    def text(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None) -> str:
+        """Send one call and return the answer as it is."""
+        call = self._api.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params=dict(_JSON),
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = self._api.call_api(*call, _request_timeout=_TIMEOUT)
+            data = response.read().decode("utf-8", "replace")  # type: ignore[no-untyped-call]
+        except (urllib3.exceptions.HTTPError, client.ApiException, OSError) as error:
+            server = self._api.configuration.host
+            cause = getattr(error, "reason", None) or error
+            raise Unknown(
+                f"the cluster at {server} does not answer: {cause}", hint="is the kubeconfig's server reachable?"
+            ) from None
+        if not 200 <= response.status < 300:  # noqa: PLR2004  # the class of success
+            raise _refused(response.status, data)
+        return str(data)
+
+
+def _refused(status: int, data: str) -> Refused:
+    try:
+        said = json.loads(data)
+    except ValueError:
+        said = {}
+    reason, message = said.get("reason", ""), said.get("message", data[:300])
+    hints = {
+        401: "The credentials are not valid or have expired.",
+        403: "The Role lacks this permission: kubernetes/rbac/role.yaml.",
+    }
+    return Refused(f"the cluster refused: {message}", status=status, reason=reason, hint=hints.get(status, ""))
+
+
+def open_kube(variables: Mapping[str, str], context: str | None) -> KubeApi:
+    """Open the cluster of KUBECONFIG or ~/.kube/config, or, without one, of the pod that this runs in.
+
+    Raises `ConfigurationError` when there is none, or no such context.
+    """
+    file = variables.get("KUBECONFIG") or None
+    if context is None and file is None and "KUBERNETES_SERVICE_HOST" in variables:
+        config.load_incluster_config()  # type: ignore[no-untyped-call]
+        return KubeApi(client.ApiClient())
+    try:
+        return KubeApi(config.new_client_from_config(config_file=file, context=context, persist_config=False))  # type: ignore[no-untyped-call]
+    except config.ConfigException as error:
+        where = file or "~/.kube/config"
+        raise ConfigurationError(f"kubeconfig {where}: {error}", hint="set KUBECONFIG") from None

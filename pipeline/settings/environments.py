@@ -1,0 +1,30 @@
+"""`[tool.pipeline.environments.NAME]`: where a deploy goes."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from pipeline.settings.schema import NOT_EMPTY, key
+
+
+class Kind(enum.StrEnum):
+    """Kinds of workload that a deploy can change."""
+
+    DEPLOYMENT = "Deployment"
+    STATEFUL_SET = "StatefulSet"
+    DAEMON_SET = "DaemonSet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One environment: a workload in a namespace of a cluster."""
+
+    namespace: str = key("Namespace of the workload.", limit=NOT_EMPTY)
+    workload: str = key("Name of the workload.", limit=NOT_EMPTY)
+    kind: Kind = key("Kind of the workload.", default=Kind.DEPLOYMENT)
+    container: str | None = key("Container whose image is the release; by default the first.", default=None)
+    context: str | None = key("Context of the kubeconfig; by default the current one.", default=None)
+    url: str | None = key(
+        "Public URL of the service; without one the pods are asked through the API server.", default=None
+    )
