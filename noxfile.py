@@ -70,7 +70,7 @@ def test(session: nox.Session) -> None:
 @nox.session(default=False)
 def suite(session: nox.Session) -> None:
     """Run a suite that needs more than this process: `-- system`, `-- docker`, `-- cluster`, and arguments for pytest."""
-    run_stage(session, "suite", "test")
+    run_stage(session, "suite")
 
 
 @nox.session(default=False)
@@ -88,7 +88,7 @@ def release(session: nox.Session) -> None:
 @nox.session(default=False)
 def reap(session: nox.Session) -> None:
     """Remove what killed runs of this checkout left behind."""
-    run_stage(session, "reap", "test")
+    run_stage(session, "reap")
 
 
 @nox.session
