@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from pipeline.decisions.outcome import Outcome
 
 
+_PR_SET_PDEATHSIG = 1
+
+
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one stage and return the exit code (see `errors`)."""
     names = build_graph(GraphPaths(sources=(), tests=(), typed=(), reports="")).stages
@@ -47,6 +51,7 @@ def run_stage(stage: str, arguments: Sequence[str], environ: Mapping[str, str]) 
     clock, processes = SystemClock(), SystemProcesses(environ)
     report = Report(parse_environment(environ), sys.stdout, clock)
     _catch_signals(processes)
+    _follow_parent()
     try:
         settings = load_settings(Path.cwd(), environ)
         context = Context(
@@ -83,6 +88,19 @@ def _run(context: Context, stage: str, arguments: Sequence[str]) -> Outcome:
     from pipeline.stages.memory import graph_of
 
     return run_cached(context, graph_of(context.settings)[stage], arguments, module.run)
+
+
+def _follow_parent() -> None:
+    """Ask Linux for a SIGTERM when the parent dies: a shell that was killed, or nox by kill -9, hands on no signal of its own.
+
+    Under nohup, whose SIGHUP is ignored, a stage is meant to outlive its parent.
+    """
+    if sys.platform != "linux" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _unexpected(stage: str, report: Report, error: Exception) -> int:
