@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pipeline.clients.process import SystemProcesses
     from pipeline.polling import Clock
@@ -56,6 +56,12 @@ class Openers:
         from pipeline.clients.kube import open_kube
 
         return KubernetesJobs(open_kube(self._variables, context), namespace)
+
+    def open_pods(self, namespace: str, context: str | None, pods: Sequence[str], port: int) -> Any:
+        from pipeline.clients.kube import open_kube
+        from pipeline.clients.pod_proxy import PodProxyHttp
+
+        return PodProxyHttp(open_kube(self._variables, context), namespace, pods, port)
 
     def open_trees(self) -> Any:
         from pipeline.clients.tree import FileTree

@@ -11,7 +11,7 @@ from kubernetes import client, config
 from pipeline.errors import ConfigurationError, StageFailed, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _TIMEOUT = 15.0
 _JSON = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -38,16 +38,32 @@ class KubeApi:
 
     def text(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None) -> str:
         """Send one call and return the answer as it is."""
+        status, data = self.exchange(method, path, query=list((query or {}).items()), body=body)
+        if not 200 <= status < 300:  # noqa: PLR2004  # the class of success
+            raise _refused(status, data)
+        return data
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Sequence[tuple[str, str]] = (),
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = _TIMEOUT,
+    ) -> tuple[int, str]:
+        """Send one call and return status and text, whatever they are. Raises `Unknown` when nobody answers."""
         call = self._api.param_serialize(
             method,
             path,
-            query_params=list((query or {}).items()),
-            header_params=dict(_JSON),
+            query_params=list(query),
+            header_params={**_JSON, **(headers or {})},
             body=body,
             auth_settings=["BearerToken"],
         )
         try:
-            response = self._api.call_api(*call, _request_timeout=_TIMEOUT)
+            response = self._api.call_api(*call, _request_timeout=timeout)
             data = response.read().decode("utf-8", "replace")  # type: ignore[no-untyped-call]
         except (urllib3.exceptions.HTTPError, client.ApiException, OSError) as error:
             server = self._api.configuration.host
@@ -55,9 +71,7 @@ class KubeApi:
             raise Unknown(
                 f"the cluster at {server} does not answer: {cause}", hint="is the kubeconfig's server reachable?"
             ) from None
-        if not 200 <= response.status < 300:  # noqa: PLR2004  # the class of success
-            raise _refused(response.status, data)
-        return str(data)
+        return response.status, data
 
 
 def _refused(status: int, data: str) -> Refused:
@@ -83,7 +97,12 @@ def open_kube(variables: Mapping[str, str], context: str | None) -> KubeApi:
         config.load_incluster_config()  # type: ignore[no-untyped-call]
         return KubeApi(client.ApiClient())
     try:
-        return KubeApi(config.new_client_from_config(config_file=file, context=context, persist_config=False))  # type: ignore[no-untyped-call]
+        settings = client.Configuration()
+        settings.retries = (
+            False  # a read that timed out would be sent three times more, and the limit be four times as long
+        )
+        options = {"context": context, "persist_config": False, "client_configuration": settings}
+        return KubeApi(config.new_client_from_config(file, **options))  # type: ignore[no-untyped-call]
     except config.ConfigException as error:
         where = file or "~/.kube/config"
         raise ConfigurationError(f"kubeconfig {where}: {error}", hint="set KUBECONFIG") from None

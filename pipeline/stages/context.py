@@ -49,6 +49,8 @@ class Context:
     open_machine: Callable[[], Machine]
     open_jobs: Callable[[str, str | None], Jobs]
     """Takes the namespace, and the kubeconfig's context or None for the current one."""
+    open_pods: Callable[[str, str | None, Sequence[str], int], Http]
+    """Takes the namespace, the kubeconfig's context or None, the pods' names and their port: asks them through the API server."""
     open_http: Callable[[str, Mapping[str, str]], Http]
     """Takes the base URL, and headers for every request."""
     open_metrics: Callable[[str], Metrics]
