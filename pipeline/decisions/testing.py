@@ -31,6 +31,8 @@ class Suite:
     name: str
     paths: tuple[str, ...]
     reports: str
+    session: str = ""
+    """How nox is asked for it up to pytest's arguments, such as "suite -- system"; empty when its session has its name."""
     sources: tuple[str, ...] = ()
     """Packages whose coverage is measured; empty for none."""
     floor: float | None = None
@@ -187,7 +189,7 @@ def _judge_run(suite: Suite, code: int, counts: TestCounts | None, *, strict: bo
 
 
 def _rerun(suite: Suite) -> str:
-    return f"nox -s {suite.name} -- --last-failed"
+    return f"nox -s {suite.session or f'{suite.name} --'} --last-failed"
 
 
 def _judge_coverage(suite: Suite, coverage: float | None, reason: str) -> tuple[Verdict, str, str]:

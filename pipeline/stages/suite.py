@@ -21,6 +21,11 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
     parser = Parser("suite", "Run one of the suites of [tool.pipeline.suites].")
     parser.add_argument("name", choices=sorted(config.suites))
     options, rest = parser.parse_known_args(arguments)
-    suite = Suite(name=options.name, paths=config.suites[options.name], reports=config.paths.reports)
+    suite = Suite(
+        name=options.name,
+        paths=config.suites[options.name],
+        reports=config.paths.reports,
+        session=f"suite -- {options.name}",
+    )
     with context.report.phase(f"Tests: {options.name}"):
         return run_suite(context, suite, rest)

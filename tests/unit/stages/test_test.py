@@ -82,6 +82,21 @@ def test_a_suite_by_name(tmp_path: Path) -> None:
     assert world.processes.ran[0][-1] == "-x"
 
 
+def test_how_to_run_a_suite_again(tmp_path: Path) -> None:
+    """Its session is not called like it."""
+    world = make(tmp_path, Outside())
+    world.processes.answers = [(("pytest",), 1, "")]
+
+    def write() -> None:
+        (tmp_path / "reports/system/junit.xml").write_text(FAILED)
+
+    world.processes.effects = {"pytest": write}
+
+    outcome = suite.run(world.context, ["system"])
+
+    assert outcome.hint == "nox -s suite -- system --last-failed"
+
+
 def test_an_unknown_suite(tmp_path: Path) -> None:
     """The message has those that there are."""
     with pytest.raises(ConfigurationError, match="'system'"):
