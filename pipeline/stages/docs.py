@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.arguments import Parser
+from pipeline.decisions.graph import GraphPaths, build_graph
 from pipeline.decisions.outcome import Outcome, Verdict
+from pipeline.decisions.stage_docs import render_stages
 from pipeline.decisions.tag_document import render_tag_document
 from pipeline.settings import PipelineConfig
 from pipeline.settings.reference import render_reference
@@ -27,8 +29,14 @@ def render_configuration() -> str:
     return head + render_reference(PipelineConfig, "tool.pipeline")
 
 
+def render_stage_graph() -> str:
+    """Render docs/stages.md, for the layout that the defaults describe."""
+    return render_stages(build_graph(GraphPaths(sources=("app",), tests=("tests",), typed=("app",), reports="reports")))
+
+
 GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/configuration.md": render_configuration,
+    "docs/stages.md": render_stage_graph,
     "docs/image-tags.md": render_tag_document,
 }
 """Every document that is made from code, with the function that makes its text."""

@@ -10,6 +10,7 @@ from pipeline.decisions.outcome import Verdict
 from pipeline.errors import ConfigurationError, Unknown
 from pipeline.stages import suite
 from pipeline.stages.test import run
+from tests.cache_fakes import FakeCache
 from tests.fakes import FakeProcesses, make_world
 from tests.service_fakes import Outside
 
@@ -35,7 +36,7 @@ def make(tmp_path: Path, outside: Outside, *, unit: str = PASSED) -> World:
     code = 0 if unit == PASSED else 1
     processes = FakeProcesses([(("tests/unit",), code, ""), (("pytest",), 0, "")], {"pytest": write})
     tables = {"unit": {"measured": []}, "services": {"redis": REDIS}, "suites": {"system": ["tests/system"]}}
-    return make_world(tmp_path, processes, None, outside.clients, **tables)
+    return make_world(tmp_path, processes, None, {**outside.clients, **FakeCache().clients}, **tables)
 
 
 def test_both_pass(tmp_path: Path) -> None:
