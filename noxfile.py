@@ -80,6 +80,24 @@ def migrate(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def security(session: nox.Session) -> None:
+    """Audit the code, its dependencies and its secrets; a tool that could not look is unknown, never clean."""
+    run_stage(session, "security")
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """Build the image; `-- --push [--registry HOST[/PATH]]` pushes it, but never for a pull request."""
+    run_stage(session, "build")
+
+
+@nox.session(default=False)
+def scan(session: nox.Session) -> None:
+    """Look for known flaws in exactly the image that was built last; `-- --image REFERENCE` for another."""
+    run_stage(session, "scan")
+
+
+@nox.session(default=False)
 def release(session: nox.Session) -> None:
     """Make a release known, in Sentry with its commits and by a message: `-- VERSION [--since REVISION] [--dry-run]`."""
     run_stage(session, "release")

@@ -41,6 +41,16 @@ class Finding:
     """First line is 1; 0 when the whole file is meant."""
     column: int = 0
     url: str = ""
+    package: str = ""
+    """Name of the package that it is about; empty when it is about code."""
+    version: str = ""
+    """Installed version of that package."""
+    fixed: str = ""
+    """Versions without it, for people; empty when there is none or nobody says."""
+    aliases: tuple[str, ...] = ()
+    """Other names of the same flaw: `GHSA-…` beside `CVE-…`."""
+    layer: str = ""
+    """For images, where the package comes from: `os` or `library`."""
 
     @property
     def fingerprint(self) -> str:
@@ -62,6 +72,13 @@ _SARIF_LEVELS = {
     Severity.HIGH: "error",
     Severity.CRITICAL: "error",
 }
+_SCORES = {
+    Severity.INFO: "0.0",
+    Severity.LOW: "2.0",
+    Severity.MEDIUM: "5.5",
+    Severity.HIGH: "8.0",
+    Severity.CRITICAL: "9.5",
+}
 _CODE_QUALITY = {
     Severity.INFO: "info",
     Severity.LOW: "minor",
@@ -71,8 +88,12 @@ _CODE_QUALITY = {
 }
 
 
-def build_sarif(findings: Iterable[Finding], tools: Mapping[str, str]) -> dict[str, Any]:
+def build_sarif(
+    findings: Iterable[Finding], tools: Mapping[str, str], waived: Mapping[Finding, str] | None = None
+) -> dict[str, Any]:
     """Build a SARIF 2.1.0 log with one run for each tool, also for those that found nothing.
+
+    `waived` has the reason of each finding that is accepted: it is suppressed, not left out.
 
     Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
     """
@@ -80,27 +101,42 @@ def build_sarif(findings: Iterable[Finding], tools: Mapping[str, str]) -> dict[s
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [_sarif_run(tool, version, [f for f in found if f.tool == tool]) for tool, version in tools.items()],
+        "runs": [
+            _sarif_run(tool, version, [f for f in found if f.tool == tool], waived or {})
+            for tool, version in tools.items()
+        ],
     }
 
 
-def _sarif_run(tool: str, version: str, findings: list[Finding]) -> dict[str, Any]:
+def _sarif_run(tool: str, version: str, findings: list[Finding], waived: Mapping[Finding, str]) -> dict[str, Any]:
     rules = {finding.rule: finding for finding in findings}
-    driver = {
-        "name": tool,
-        "version": version,
-        "rules": [{"id": rule, **({"helpUri": f.url} if f.url else {})} for rule, f in sorted(rules.items())],
-    }
-    return {"tool": {"driver": driver}, "results": [_sarif_result(finding) for finding in findings]}
+    driver = {"name": tool, "version": version, "rules": [_sarif_rule(rule, f) for rule, f in sorted(rules.items())]}
+    return {"tool": {"driver": driver}, "results": [_sarif_result(f, waived.get(f, "")) for f in findings]}
 
 
-def _sarif_result(finding: Finding) -> dict[str, Any]:
+def _sarif_rule(rule: str, finding: Finding) -> dict[str, Any]:
+    described: dict[str, Any] = {"id": rule, **({"helpUri": finding.url} if finding.url else {})}
+    if finding.package:  # GitHub sorts security alerts by this number, on CVSS' scale
+        described["properties"] = {"security-severity": _SCORES[finding.severity], "tags": ["security"]}
+    return described
+
+
+def _sarif_result(finding: Finding, waiver: str) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": finding.rule,
         "level": _SARIF_LEVELS[finding.severity],
         "message": {"text": finding.message},
         "partialFingerprints": {"pipeline/v1": finding.fingerprint},
     }
+    if finding.package:
+        result["properties"] = {
+            "package": finding.package,
+            "version": finding.version,
+            "fixed": finding.fixed,
+            "aliases": list(finding.aliases),
+        }
+    if waiver:
+        result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": waiver}]
     if finding.file:
         region = {"startLine": max(1, finding.line), **({"startColumn": finding.column} if finding.column else {})}
         location = {"artifactLocation": {"uri": finding.file, "uriBaseId": "%SRCROOT%"}, "region": region}

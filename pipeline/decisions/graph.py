@@ -109,7 +109,7 @@ COMMON = ("pyproject.toml", "uv.lock")
 
 def build_graph(paths: GraphPaths) -> Graph:
     """Build the graph of a project. Raises `ConfigurationError` when needs or overrides name a stage that is not there."""
-    specs = (*_check_stages(paths), *_other_stages(paths))
+    specs = (*_check_stages(paths), *_image_stages(paths), *_other_stages(paths))
     unknown = sorted(set(paths.overrides) - {spec.name for spec in specs})
     if unknown:
         names = ", ".join(spec.name for spec in specs)
@@ -157,6 +157,39 @@ def _check_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
             triggers=EVERY_PUSH,
             timeout=1800,
             in_pipeline=True,
+        ),
+    )
+
+
+def _image_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
+    # None is cached: what they say depends on databases and registries, which change without the code.
+    return (
+        StageSpec(
+            name="security",
+            summary="audit the code, its dependencies and its secrets",
+            groups=("security",),
+            outputs=(f"{paths.reports}/security",),
+            triggers=EVERY_PUSH,
+            timeout=900,
+        ),
+        StageSpec(
+            name="build",
+            summary="build the image; `-- --push` pushes it",
+            groups=("build",),
+            needs=("lint", "unit"),
+            outputs=(f"{paths.reports}/build", f"{paths.reports}/build.json", f"{paths.reports}/build.env"),
+            requires=(Need.ENGINE,),
+            triggers=EVERY_PUSH,
+            timeout=2400,
+        ),
+        StageSpec(
+            name="scan",
+            summary="look for known flaws in exactly the image that was built",
+            groups=("scan",),
+            needs=("build",),
+            outputs=(f"{paths.reports}/scan",),
+            triggers=EVERY_PUSH,
+            timeout=1200,
         ),
     )
 

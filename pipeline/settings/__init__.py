@@ -12,6 +12,7 @@ from pipeline.settings.cache import Cache, StageConfig
 from pipeline.settings.environment import Environment, Platform, parse_environment
 from pipeline.settings.environments import Target
 from pipeline.settings.migrate import Migrate
+from pipeline.settings.image import Build, Scan, Schema, Security, Waiver  # noqa: TC001  # the schema reads the hints
 from pipeline.settings.notify import Notify, Sentry
 from pipeline.settings.schema import NOT_EMPTY, key, parse_section, section
 from pipeline.settings.sections import Lint, Paths, Unit
@@ -60,6 +61,13 @@ class PipelineConfig:
     environments: Mapping[str, Target] = key("Where a deploy goes, by name.", default={})
     verify: Verify = section("What must answer, and how, before a deploy is kept.", Verify)
     migrate: Migrate = section("How the database's schema is changed.", Migrate)
+    security: Security = section("Audit of the code and of what it depends on.", Security)
+    build: Build = section("The image.", Build)
+    scan: Scan = section("Audit of the image.", Scan)
+    schema: Schema = section("The database schema.", Schema)
+    waivers: tuple[Waiver, ...] = key(
+        "Findings that are accepted until a day, in `security` and in `scan`.", default=()
+    )
     notify: Notify = section("Who is told about a deploy.", Notify)
 
 

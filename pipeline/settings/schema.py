@@ -1,12 +1,13 @@
 """From a table of `pyproject.toml` to frozen dataclasses, with every problem found in one go.
 
 A section is a frozen dataclass; each field is declared with `key(...)`, whose documentation is what docs/configuration.md prints.
-Supported types: str, int, float, bool, `X | None`, `tuple[X, ...]`, `Mapping[str, X]`, a StrEnum, and another section.
+Supported types: str, int, float, bool, date, `X | None`, `tuple[X, ...]`, `Mapping[str, X]`, a StrEnum, and another section.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import enum
 import types
 import typing
@@ -153,4 +154,11 @@ def type_name(kind: Any) -> str:
         return "a table"
     if isinstance(kind, type) and issubclass(kind, enum.StrEnum):
         return "one of " + ", ".join(member.value for member in kind)
-    return {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}.get(kind, str(kind))
+    names = {
+        str: "a string",
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        dt.date: "a date such as 2027-01-31",
+    }
+    return names.get(kind, str(kind))
