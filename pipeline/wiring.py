@@ -87,6 +87,27 @@ class Openers:
 
         return ThisMachine(self._variables)
 
+    def open_builder(self, choice: str) -> Any:
+        from pipeline.clients.buildx import choose_builder, find_buildx
+        from pipeline.clients.credentials import Credentials
+
+        root, timeout = self._settings.root, self._settings.config.build.timeout
+        credentials = Credentials(self._variables, self._processes)
+
+        def open_store() -> Any:
+            from pipeline.clients.classic import EngineStore
+
+            return EngineStore(self._variables, credentials, root, timeout)
+
+        buildx = None if choice == "engine" else find_buildx(self._processes, credentials, root, open_store)
+        return choose_builder(choice, buildx, open_store)
+
+    def open_registry(self) -> Any:
+        from pipeline.clients.credentials import Credentials
+        from pipeline.clients.registry import HttpRegistry
+
+        return HttpRegistry(self.open_http, Credentials(self._variables, self._processes))
+
 
 def make_openers(settings: Settings, processes: SystemProcesses, clock: Clock) -> dict[str, Any]:
     """Return the methods by the names of the context's fields."""

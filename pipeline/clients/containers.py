@@ -49,7 +49,7 @@ class Container:
 
     def state(self) -> InstanceState:
         """See `clients.Instance.state`."""
-        with _engine_answers():
+        with engine_answers():
             try:
                 self.raw.reload()
             except docker.errors.NotFound:
@@ -58,7 +58,7 @@ class Container:
 
     def log(self) -> str:
         """See `clients.Instance.log`."""
-        with _engine_answers():
+        with engine_answers():
             return str(self.raw.logs().decode(errors="replace"))
 
 
@@ -68,12 +68,7 @@ class DockerContainers:
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._address = _address(variables)
         self._host = _reached_at(self._address)
-        with _engine_answers(self._address):
-            self._client = docker.DockerClient(
-                **docker.utils.kwargs_from_env(environment={**variables, "DOCKER_HOST": self._address}),
-                timeout=_TIMEOUT,
-            )
-            self._version = self._client.version()["Version"]
+        self._client, self._version = connect_engine(variables)
 
     @property
     def description(self) -> str:
@@ -82,7 +77,7 @@ class DockerContainers:
 
     def start(self, spec: ServiceSpec, labels: dict[str, str], note: Callable[[str], None]) -> Container:
         """See `clients.Containers.start`."""
-        with _engine_answers(self._address):
+        with engine_answers(self._address):
             self._pull(spec, note)
             note("starting")
             container = self._create(spec, labels)
@@ -107,13 +102,13 @@ class DockerContainers:
     def remove(self, run: str) -> int:
         """See `clients.Containers.remove`."""
         containers = self._list(f"{LABEL}.run={run}")
-        with _engine_answers(self._address):
+        with engine_answers(self._address):
             for container in containers:
                 _remove(container)
         return len(containers)
 
     def _list(self, label: str) -> list[Any]:
-        with _engine_answers(self._address):
+        with engine_answers(self._address):
             # ignore_removed: one that goes while the list is made is not an error
             found: list[Any] = self._client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
             return found
@@ -146,6 +141,16 @@ class DockerContainers:
             )
         except docker.errors.APIError as error:
             raise judge_start(spec.name, spec.fixed_port, _text(error)) from error
+
+
+def connect_engine(variables: Mapping[str, str], timeout: float = _TIMEOUT) -> tuple[Any, str]:
+    """Return a client of the engine, and the engine's version. `timeout` is in seconds, for one answer. Raises `Unknown`."""
+    address = _address(variables)
+    with engine_answers(address):
+        client = docker.DockerClient(
+            **docker.utils.kwargs_from_env(environment={**variables, "DOCKER_HOST": address}), timeout=timeout
+        )
+        return client, str(client.version()["Version"])
 
 
 def _address(variables: Mapping[str, str]) -> str:
@@ -190,7 +195,7 @@ def _remove(container: Any) -> None:
 
 
 @contextlib.contextmanager
-def _engine_answers(address: str = "") -> Iterator[None]:
+def engine_answers(address: str = "") -> Iterator[None]:
     """Turn whatever the SDK raises when the engine is away or refuses into `Unknown`."""
     try:
         yield

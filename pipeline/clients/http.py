@@ -34,11 +34,12 @@ class HttpxHttp:
         try:
             with self._client(request) as client, client.stream(request.method, url, content=request.body) as response:
                 text = _read(response, started + request.timeout)
-                status = response.status_code
+                status, received = response.status_code, dict(response.headers)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             fault, detail = _classify(error), _text_of(error)
             return Answer(fault=fault, detail=detail, duration=time.monotonic() - started, source=self._base)
-        return Answer(status=status, text=text, duration=time.monotonic() - started, source=self._base)
+        duration = time.monotonic() - started
+        return Answer(status=status, text=text, headers=received, duration=duration, source=self._base)
 
     def _client(self, request: Request) -> httpx.Client:
         # A connection of its own for each request: a kept one would stick to one pod behind a balancer.

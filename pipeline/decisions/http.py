@@ -45,6 +45,8 @@ class Answer:
     """0 when there was no answer: then `fault` says why."""
     text: str = ""
     """The body, at most `LONGEST_BODY` characters."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the answer, with names in lower case."""
     fault: Fault | None = None
     detail: str = ""
     """What the library said of the fault, for people."""

@@ -48,9 +48,13 @@ class SchemaChain:
 
 
 # What widens the schema, what narrows it, and what takes reading the data, or the SQL, to know.
-_ADDITIVE = frozenset({"create_table", "add_column", "create_index", "create_table_comment", "drop_table_comment", "drop_index"})
+_ADDITIVE = frozenset(
+    {"create_table", "add_column", "create_index", "create_table_comment", "drop_table_comment", "drop_index"}
+)
 _BREAKING = frozenset({"drop_table", "drop_column", "rename_table"})
-_NEUTRAL = frozenset({"get_context", "get_bind", "f", "batch_alter_table", "inline_literal", "invoke", "autocommit_block"})
+_NEUTRAL = frozenset(
+    {"get_context", "get_bind", "f", "batch_alter_table", "inline_literal", "invoke", "autocommit_block"}
+)
 
 
 def build_chain(files: Mapping[str, str]) -> SchemaChain:
@@ -196,7 +200,9 @@ def _batches(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
 
 def _operation(call: ast.Call, name: str, batch: str | None) -> Operation:
     arguments = list(call.args) if batch is None else [ast.Constant(batch), *call.args]
-    table_at = 1 if name in ("create_index", "create_unique_constraint", "create_check_constraint", "drop_constraint") else 0
+    table_at = (
+        1 if name in ("create_index", "create_unique_constraint", "create_check_constraint", "drop_constraint") else 0
+    )
     if batch is not None:
         table_at = 0
     keywords = {word.arg: word.value for word in call.keywords if word.arg}

@@ -11,8 +11,8 @@ from pipeline.errors import ConfigurationError
 from pipeline.settings.cache import Cache, StageConfig
 from pipeline.settings.environment import Environment, Platform, parse_environment
 from pipeline.settings.environments import Target
-from pipeline.settings.migrate import Migrate
 from pipeline.settings.image import Build, Scan, Schema, Security, Waiver  # noqa: TC001  # the schema reads the hints
+from pipeline.settings.migrate import Migrate
 from pipeline.settings.notify import Notify, Sentry
 from pipeline.settings.schema import NOT_EMPTY, key, parse_section, section
 from pipeline.settings.sections import Lint, Paths, Unit

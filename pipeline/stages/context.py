@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pipeline.clients import (
+        Builder,
         Containers,
         Evidence,
         Http,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         Machine,
         Metrics,
         Processes,
+        Registry,
         Servers,
         Sockets,
         State,
@@ -55,6 +57,9 @@ class Context:
     """Takes the base URL, and headers for every request."""
     open_metrics: Callable[[str], Metrics]
     """Takes the URL of a Prometheus server."""
+    open_builder: Callable[[str], Builder]
+    """Takes `auto`, `buildx` or `engine`. Raises `Unknown` when none works, `ConfigurationError` when the one asked for is not there."""
+    open_registry: Callable[[], Registry]
 
 
 class Stage(Protocol):

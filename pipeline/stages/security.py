@@ -6,6 +6,7 @@ import datetime as dt
 import functools
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,13 +132,7 @@ def _safety(context: Context, work: Path, folder: Path) -> AuditResult:
         problem = f"no version to look up: {', '.join(missing)}"
     requirements.write_text(text, encoding="utf-8")
     result = run_audit(context, audit, folder)
-    return AuditResult(
-        name=result.name,
-        tool=result.tool,
-        kind=result.kind,
-        findings=result.findings,
-        problem=result.problem or problem,
-    )
+    return replace(result, problem=result.problem or problem)
 
 
 def _database_problem(context: Context, folder: Path) -> str:
