@@ -52,7 +52,9 @@ class KubernetesJobs:
     def look(self, name: str) -> JobSnapshot:
         pods = self._pods(name)
         names = {name, *(pod["metadata"]["name"] for pod in pods)}
-        events = self._list("events", {})
+        # Only what has not started is explained by events, and a namespace can have thousands of them.
+        started = bool(pods) and all(pod["status"].get("phase") != "Pending" for pod in pods)
+        events = [] if started else self._list("events", {})
         return JobSnapshot(
             job=self._api.call("GET", f"{self._jobs()}/{name}"),
             pods=tuple(pods),

@@ -6,7 +6,7 @@ All checks are tried side by side in rounds, so that the confirmation of one cos
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.decisions.health import (
     Health,
@@ -28,10 +28,36 @@ if TYPE_CHECKING:
 
     from pipeline.clients import Http
     from pipeline.decisions.health import Reading
+    from pipeline.settings.environments import Target
     from pipeline.settings.verify import MetricLimit, SmokeCheck, Verify
     from pipeline.stages.context import Context
 
 _STYLES = {Health.SUCCESSFUL: "green", Health.INCONCLUSIVE: "yellow", Health.ERROR: "yellow", Health.FAILED: "red"}
+
+
+def open_service(context: Context, target: Target, template: Mapping[str, Any], pods: Sequence[str]) -> Http:
+    """Reach the service: by the environment's URL, or without one each of these pods through the API server.
+
+    `template` is the workload's pod template; its container's first port is asked unless `verify.port` says otherwise. Raises
+    `ConfigurationError` when there is neither URL nor port, `Unknown` when there is no pod to ask.
+    """
+    if target.url:
+        return context.open_http(target.url, {})
+    port = context.settings.config.verify.port or _first_port(template, target.container)
+    if port is None:
+        raise ConfigurationError(
+            "no url, no verify.port, and the container names no port: the checks know nobody to ask"
+        )
+    if not pods:
+        raise Unknown("there is no pod to ask")
+    return context.open_pods(target.namespace, target.context, pods, port)
+
+
+def _first_port(template: Mapping[str, Any], name: str | None) -> int | None:
+    for container in template["spec"]["containers"]:
+        if name in (None, container["name"]):
+            return next((int(port["containerPort"]) for port in container.get("ports", [])), None)
+    return None
 
 
 def check_health(

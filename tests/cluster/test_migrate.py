@@ -13,7 +13,6 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from pipeline.clients.jobs import KubernetesJobs
 from pipeline.clients.kube import open_kube
@@ -22,7 +21,8 @@ from pipeline.decisions.permissions import MIGRATE_ALONE, build_rules, list_acce
 from pipeline.errors import ConfigurationError, StageFailed, Unknown
 from pipeline.polling import SystemClock
 from pipeline.stages import migrate
-from tests.cluster.kube import ROOT, apply, get, kubectl, limited_kubeconfig, new_namespace, registry
+from tests.cluster.kube import apply, get, kubectl, limited_kubeconfig, new_namespace, registry
+from tests.cluster.service import build_service, server_objects, service_objects
 from tests.fakes import make_world
 
 if TYPE_CHECKING:
@@ -41,59 +41,17 @@ PASSWORD = "hunter2hunter2"
 @pytest.fixture(scope="module")
 def image() -> str:
     """The service's own image, by digest."""
-    tag = f"{registry()}/deployenv/shortener:test"
-    argv = ["docker", "buildx", "build", "--quiet", "--push", "--tag", tag, "."]
-    done = subprocess.run(argv, cwd=ROOT, text=True, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return f"{tag.rpartition(':')[0]}@{done.stdout.strip().splitlines()[-1]}"
+    return build_service()
 
 
 @pytest.fixture(scope="module")
 def namespace(image: str) -> Iterator[str]:
     """PostgreSQL, and the service's Deployment as the overlay renders it, without pods."""
     with new_namespace("migrate") as name:
-        labels = {"app": "postgres"}
-        container = {
-            "name": "postgres",
-            "image": "postgres:16",
-            "env": [{"name": "POSTGRES_PASSWORD", "value": PASSWORD}],
-            "readinessProbe": {"tcpSocket": {"port": 5432}, "periodSeconds": 1},
-        }
-        template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
-        apply(
-            name,
-            {
-                "apiVersion": "apps/v1",
-                "kind": "Deployment",
-                "metadata": {"name": "postgres"},
-                "spec": {"selector": {"matchLabels": labels}, "template": template},
-            },
-            {
-                "apiVersion": "v1",
-                "kind": "Service",
-                "metadata": {"name": "postgres"},
-                "spec": {"selector": labels, "ports": [{"port": 5432}]},
-            },
-            *service_objects(name, image),
-        )
+        apply(name, *server_objects("postgres", "postgres:16", 5432, POSTGRES_PASSWORD=PASSWORD))
+        apply(name, *service_objects(name, image, replicas=0))
         kubectl("rollout", "status", "deployment/postgres", "-n", name, "--timeout=60s")
         yield name
-
-
-def service_objects(namespace: str, image: str) -> list[dict[str, Any]]:
-    rendered = list(yaml.safe_load_all(kubectl("kustomize", "kubernetes/overlays/staging")))
-    chosen = [
-        item
-        for item in rendered
-        if item["kind"] in ("Deployment", "ConfigMap") or item["metadata"]["name"] == "shortener"
-    ]
-    chosen = [item for item in chosen if item["kind"] in ("Deployment", "ConfigMap", "ServiceAccount")]
-    for item in chosen:
-        item["metadata"]["namespace"] = namespace
-        if item["kind"] == "Deployment":
-            item["spec"]["replicas"] = 0
-            item["spec"]["template"]["spec"]["containers"][0]["image"] = image
-    return chosen
 
 
 def give_database(namespace: str, address: str) -> None:

@@ -11,7 +11,8 @@ import pytest
 from pipeline.decisions.health import Health
 from pipeline.decisions.http import Answer, Fault
 from pipeline.errors import ConfigurationError, Unknown
-from pipeline.stages.health_checks import check_health, check_metrics
+from pipeline.settings.environments import Target
+from pipeline.stages.health_checks import check_health, check_metrics, open_service
 from tests.fakes import make_world
 
 if TYPE_CHECKING:
@@ -176,3 +177,57 @@ def test_metrics_that_could_never_fail(tmp_path: Path, metric: dict[str, Any], u
     """A query without a limit would pass whatever it gave."""
     with pytest.raises(ConfigurationError, match=says):
         check_metrics(metrics_world(tmp_path, metric, url=url).context)
+
+
+TEMPLATE = {
+    "spec": {
+        "containers": [
+            {"name": "shop", "ports": [{"containerPort": 8000}, {"containerPort": 9000}]},
+            {"name": "side", "ports": [{"containerPort": 7000}]},
+            {"name": "mute"},
+        ]
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("target", "verify", "opened"),
+    [
+        pytest.param({"url": "https://shop.example"}, {}, ("url", "https://shop.example", {}), id="by its URL"),
+        pytest.param({}, {}, ("pods", "ns", None, ["a", "b"], 8000), id="the first port of the first container"),
+        pytest.param({"container": "side", "context": "c"}, {}, ("pods", "ns", "c", ["a", "b"], 7000), id="of another"),
+        pytest.param(
+            {"container": "mute"}, {"port": 1}, ("pods", "ns", None, ["a", "b"], 1), id="the port of the configuration"
+        ),
+    ],
+)
+def test_how_the_service_is_reached(
+    tmp_path: Path, target: dict[str, Any], verify: dict[str, Any], opened: tuple[Any, ...]
+) -> None:
+    """A URL wins; without one the pods are asked, at a port that somebody has named."""
+    clients = {"open_http": lambda *given: ("url", *given), "open_pods": lambda *given: ("pods", *given)}
+    world = make_world(tmp_path, clients=clients, verify=verify)
+
+    reached: object = open_service(
+        world.context, Target(namespace="ns", workload="shop", **target), TEMPLATE, ["a", "b"]
+    )
+
+    assert reached == opened
+
+
+@pytest.mark.parametrize(
+    ("container", "pods", "error", "says"),
+    [
+        pytest.param("mute", ["a"], ConfigurationError, "names no port", id="no port"),
+        pytest.param("none", ["a"], ConfigurationError, "names no port", id="no such container"),
+        pytest.param("shop", [], Unknown, "no pod to ask", id="no pods"),
+    ],
+)
+def test_a_service_that_cannot_be_reached(
+    tmp_path: Path, container: str, pods: list[str], error: type[Exception], says: str
+) -> None:
+    """Nobody to ask is never a pass."""
+    target = Target(namespace="ns", workload="shop", container=container)
+
+    with pytest.raises(error, match=says):
+        open_service(make_world(tmp_path).context, target, TEMPLATE, pods)
