@@ -52,6 +52,9 @@ class FakeCache:
     def write(self, name: str, document: Mapping[str, Any]) -> None:
         self.documents[name] = document
 
+    def write_green(self, name: str, document: Mapping[str, Any]) -> None:
+        self.documents[name] = document
+
     def describe(self, outputs: Sequence[str]) -> dict[str, list[int]]:
         return {}
 

@@ -75,6 +75,10 @@ class State(Protocol):
         """Replace a document; a reader sees the old one or the new one."""
         ...
 
+    def write_green(self, name: str, document: Mapping[str, Any]) -> None:
+        """Replace the document of what is green, also in the form that the fast path reads."""
+        ...
+
     def describe(self, outputs: Sequence[str]) -> dict[str, list[int]]:
         """Return the state of each file below these paths, as the fast path compares it."""
         ...

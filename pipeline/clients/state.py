@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pipeline.clients.files import list_files, write_atomically
-from pipeline.uptodate import describe_file
+from pipeline.clients.green import describe_file, dump_green
+from pipeline.uptodate import FAST_GREEN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,11 @@ class StateFolder:
     def write(self, name: str, document: Mapping[str, Any]) -> None:
         """See `clients.State.write`."""
         write_atomically(self._folder / name, json.dumps(document, separators=(",", ":")).encode())
+
+    def write_green(self, name: str, document: Mapping[str, Any]) -> None:
+        """See `clients.State.write_green`."""
+        self.write(name, document)
+        write_atomically(self._folder / FAST_GREEN, dump_green(document))
 
     def describe(self, outputs: Sequence[str]) -> dict[str, list[int]]:
         """See `clients.State.describe`."""

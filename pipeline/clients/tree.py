@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.clients.files import write_atomically
-from pipeline.uptodate import FORMAT, INDEX, describe_file, describe_folder, is_settled
+from pipeline.clients.green import describe_file, describe_folder, dump_tree, is_settled
+from pipeline.uptodate import FAST_TREE, FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.clients import Processes
 
+INDEX = "index.json"
 _NEVER = frozenset({".git", ".hg", ".svn"})
 _WITHOUT_GIT = _NEVER | {
     ".nox",
@@ -106,10 +108,10 @@ class FileTree:
 
     def _save(self, before: Mapping[str, Any], index: dict[str, Any]) -> None:
         document = {"format": FORMAT, **index}
-        if all(
-            before.get(name) == _as_json(document[name]) for name in ("files", "folders", "tree", "packages")
-        ) and _all_settled(before):
+        kept = all(before.get(name) == _as_json(document[name]) for name in ("files", "folders", "tree", "packages"))
+        if kept and _all_settled(before) and (self._state / FAST_TREE).exists():
             return
+        write_atomically(self._state / FAST_TREE, dump_tree(document))
         write_atomically(self._state / INDEX, json.dumps(document, separators=(",", ":")).encode())
 
     def _list_files(self, ignored: set[str] | None) -> Iterator[str]:

@@ -20,7 +20,7 @@ from pipeline.decisions.cache import (
     load_manifest,
 )
 from pipeline.decisions.graph import GraphPaths, StageOverride, build_graph
-from pipeline.uptodate import FORMAT, GREEN
+from pipeline.uptodate import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
     from pipeline.stages.context import Context
 
+_GREEN = "green.json"
 _SMOOTHING = 0.5
 """Weight of the newest duration against those before it."""
 
@@ -122,14 +123,14 @@ class Memory:
         self, keyed: Sequence[Keyed], lines: Mapping[str, str], *, pipeline_stages: Sequence[str] | None = None
     ) -> None:
         """Let the fast path answer for these stages as long as nothing changes."""
-        document = self._state.read(GREEN)
+        document = self._state.read(_GREEN)
         if document.get("format") != FORMAT or document.get("platform") != sys.version:
             document = {"format": FORMAT, "platform": sys.version, "pipeline": [], "stages": {}}
         for one in keyed:
             document["stages"][one.spec.name] = self._green_entry(one, lines[one.spec.name])
         if pipeline_stages is not None:
             document["pipeline"] = list(pipeline_stages)
-        self._state.write(GREEN, document)
+        self._state.write_green(_GREEN, document)
 
     def read_durations(self) -> dict[str, float]:
         """Return the seconds that each stage took, learnt from earlier runs."""
