@@ -26,20 +26,25 @@ def run_stage(session: nox.Session, stage: str, *groups: str) -> None:
     """Sync the dependency groups (by default the one of the session's name) and run the stage with the arguments after `--`."""
     if not session.posargs and is_up_to_date(session, stage):
         return
+    sync(session, *groups)
+    # nox waits 0.3 s after an interrupt and then sends SIGTERM, which the stage takes for the same; clean-up may take 12 s.
+    session.run("python", "-m", "pipeline", *stage.split(), *session.posargs, terminate_timeout=12)
+
+
+def sync(session: nox.Session, *groups: str) -> None:
+    """Sync the dependency groups (by default the one of the session's name)."""
     session.run_install(
         *("uv", "sync", "--locked", "--no-install-project", "--quiet"),
         *(f"--group={group}" for group in groups or (session.name,)),
         env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
         external=True,
     )
-    # nox waits 0.3 s after an interrupt and then sends SIGTERM, which the stage takes for the same; clean-up may take 12 s.
-    session.run("python", "-m", "pipeline", *stage.split(), *session.posargs, terminate_timeout=12)
 
 
 def is_up_to_date(session: nox.Session, stage: str) -> bool:
     """Ask the fast path, which needs neither a synced environment nor more than the standard library; it prints the verdict if so."""
     stages = [] if stage == "pipeline" else stage.split()
-    command = [f"{session.bin}/python", "-m", "pipeline", "up-to-date", *stages]
+    command = [f"{session.bin}/python", "-IS", "pipeline/uptodate.py", *stages]
     return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
@@ -119,3 +124,10 @@ def docs(session: nox.Session) -> None:
 def pipeline(session: nox.Session) -> None:
     """Run the whole graph up to what this machine can do, and say why; `-- --dry-run`, `--why STAGE`, `--no-cache`, STAGE ..."""
     run_stage(session, "pipeline")
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure this pipeline against its peers and write docs/benchmarks.md; `-- SECTION ...` measures a part."""
+    sync(session)
+    session.run("python", "-m", "benchmarks", *session.posargs, terminate_timeout=12)
