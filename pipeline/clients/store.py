@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import http.client
 import io
 import json
 import shutil
@@ -96,6 +97,8 @@ class ResultStore:
             return blobs.get(key)
         except OSError as error:
             self.notes.append(f"the {name}cache could not be read: {error}")
+            if blobs is self._remote:
+                self._remote = None  # a place that is down costs its timeout once in a run, not once for each stage
             return None
 
     def _forget(self, blobs: Blobs, key: str) -> None:
@@ -117,9 +120,10 @@ class FolderBlobs:
         file = self._folder / key[:2] / key
         try:
             content = file.read_bytes()
-            file.touch()
         except (FileNotFoundError, PermissionError):
             return None
+        with contextlib.suppress(OSError):  # a shared folder may be read-only, or the file just pruned by another run
+            file.touch()
         return content
 
     def put(self, key: str, content: bytes) -> None:
@@ -167,14 +171,21 @@ class HttpBlobs:
         """Leave it: the next PUT replaces it, and a reader needs no right to delete."""
 
     def _send(self, method: str, key: str, content: bytes | None) -> bytes:
-        request = urllib.request.Request(f"{self._url}/{key}", data=content, method=method, headers=self._headers)  # noqa: S310  # settings allow http(s) only
-        with urllib.request.urlopen(request, timeout=_HTTP_TIMEOUT) as response:  # noqa: S310
-            body: bytes = response.read()
-            return body
+        request = urllib.request.Request(f"{self._url}/{key}", data=content, method=method)  # noqa: S310  # settings allow http(s) only
+        for name, value in self._headers.items():
+            request.add_unredirected_header(
+                name, value
+            )  # a redirect may lead to another host, which must not see the token
+        try:
+            with urllib.request.urlopen(request, timeout=_HTTP_TIMEOUT) as response:  # noqa: S310
+                body: bytes = response.read()
+                return body
+        except http.client.HTTPException as error:  # such as an answer that was cut short; no OSError of its own
+            raise OSError(f"{type(error).__name__}: {error}") from error
 
 
 def pack_entry(root: Path, meta: Mapping[str, Any], outputs: Sequence[str]) -> bytes:
-    """Pack a result: the same files and the same meta give the same bytes."""
+    """Pack a result: its meta and the regular files below these outputs."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
         _add(archive, _META, json.dumps(meta, sort_keys=True).encode())
