@@ -171,6 +171,7 @@ def _image_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
             outputs=(f"{paths.reports}/security",),
             triggers=EVERY_PUSH,
             timeout=900,
+            in_pipeline=True,
         ),
         StageSpec(
             name="build",
@@ -181,6 +182,7 @@ def _image_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
             requires=(Need.ENGINE,),
             triggers=EVERY_PUSH,
             timeout=2400,
+            in_pipeline=True,
         ),
         StageSpec(
             name="scan",
@@ -190,6 +192,7 @@ def _image_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
             outputs=(f"{paths.reports}/scan",),
             triggers=EVERY_PUSH,
             timeout=1200,
+            in_pipeline=True,
         ),
     )
 
