@@ -6,6 +6,7 @@ the image that is deployed there. Both are the same story: read where the schema
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.arguments import Parser
@@ -47,6 +48,10 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
     """Do one action on the schema."""
     options = _parse(arguments)
     alembic = _local(context) if options.environment is None else _in_cluster(context, options)
+    return replace(_act(context, alembic, options), target=options.environment)
+
+
+def _act(context: Context, alembic: Alembic, options: argparse.Namespace) -> Outcome:
     if options.action in READING:
         return _read(context, alembic, options.action)
     if options.sql:
