@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from pipeline.clients.http import HttpxMetrics
 from pipeline.decisions.permissions import build_rules, plan_permissions
+from pipeline.errors import Unknown
 from tests.cluster.kube import ROOT, kubectl, new_namespace
 
 if TYPE_CHECKING:
@@ -113,3 +116,20 @@ def test_the_configuration_follows_the_revision(folder: str) -> None:
 
     assert config["metadata"]["name"].startswith("shortener-config-")
     assert container["envFrom"] == [{"configMapRef": {"name": config["metadata"]["name"]}}]
+
+
+RULES = [
+    rule
+    for group in yaml.safe_load((ROOT / "prometheus/alerts.yaml").read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_prometheus_understands_each_alert(rule: dict[str, Any]) -> None:
+    """A real server evaluates the expression; one that it could not read would raise with its own words."""
+    metrics = HttpxMetrics(os.environ["CLUSTER_PROMETHEUS"])
+
+    assert isinstance(metrics.query(rule["expr"]), tuple)
+    with pytest.raises(Unknown, match="parse error"):
+        metrics.query(rule["expr"].rstrip() + " >")
