@@ -86,6 +86,8 @@ class GraphPaths:
     tests: tuple[str, ...]
     typed: tuple[str, ...]
     reports: str
+    service_variables: tuple[str, ...] = ()
+    """Variables that lead the integration tests to a server that is there already."""
     overrides: Mapping[str, StageOverride] = field(default_factory=dict)
 
 
@@ -105,6 +107,16 @@ class Graph:
 
 COMMON = ("pyproject.toml", "uv.lock")
 """Inputs of every stage: configuration and tool versions."""
+_CHECKERS_FILES = (
+    *("ruff.toml", ".ruff.toml", "*/ruff.toml", "*/.ruff.toml", "*/pyproject.toml"),
+    *("mypy.ini", ".mypy.ini", "setup.cfg", ".importlinter", ".gitignore", "*/.gitignore"),
+)
+"""Where ruff, mypy and import-linter look for configuration as well; ruff also leaves out what git ignores."""
+_TEST_VARIABLES = (
+    *("CI", "PYTEST_*", "HYPOTHESIS_*", "COVERAGE_*", "TZ", "LANG", "LC_*"),
+    *("PYTHONHASHSEED", "PYTHONPATH", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONDEVMODE", "PYTHONUTF8"),
+)
+"""What can change the result of any test; PYTHONOPTIMIZE, for one, removes every `assert`."""
 
 
 def build_graph(paths: GraphPaths) -> Graph:
@@ -128,7 +140,7 @@ def _check_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
             name="lint",
             summary="check style, types and import contracts, side by side",
             groups=("lint",),
-            inputs=tuple(dict.fromkeys((*paths.sources, *paths.tests, *paths.typed, *COMMON))),
+            inputs=tuple(dict.fromkeys((*paths.sources, *paths.tests, *paths.typed, *COMMON, *_CHECKERS_FILES))),
             variables=("MYPYPATH", "MYPY_*", "RUFF_*"),
             outputs=(f"{reports}/lint",),
             cached=True,
@@ -140,7 +152,7 @@ def _check_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
             name="unit",
             summary="run the unit tests with coverage",
             groups=("unit",),
-            variables=("CI", "PYTEST_*", "PYTHONHASHSEED", "HYPOTHESIS_*"),
+            variables=_TEST_VARIABLES,
             outputs=(f"{reports}/unit",),
             cached=True,
             triggers=EVERY_PUSH,
@@ -151,7 +163,7 @@ def _check_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
             name="integration",
             summary="run the integration tests against real services",
             groups=("integration",),
-            variables=("CI", "PYTEST_*", "PYTHONHASHSEED", "HYPOTHESIS_*", "DATABASE_URL", "REDIS_URL", "DOCKER_HOST"),
+            variables=(*_TEST_VARIABLES, *paths.service_variables, "DOCKER_HOST"),
             outputs=(f"{reports}/integration",),
             cached=True,
             triggers=EVERY_PUSH,

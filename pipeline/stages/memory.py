@@ -68,6 +68,7 @@ def graph_of(settings: Settings) -> Graph:
         tests=tests,
         typed=config.lint.typed,
         reports=config.paths.reports,
+        service_variables=tuple(dict.fromkeys(name for one in config.services.values() for name in one.variables)),
         overrides=overrides,
     )
     return build_graph(paths)

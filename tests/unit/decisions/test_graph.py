@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from pipeline.decisions.cache import choose_variables
 from pipeline.decisions.graph import Graph, GraphPaths, StageOverride, StageSpec, build_graph, matches, order_stages
 from pipeline.errors import ConfigurationError
 
+ROOT = Path(__file__).resolve().parents[3]
 PATHS = GraphPaths(sources=("app",), tests=("tests",), typed=("app",), reports="reports")
 
 
@@ -88,3 +93,34 @@ def test_what_changes_the_world_is_not_run_by_the_pipeline() -> None:
 def test_inputs(path: str, patterns: tuple[str, ...], *, expected: bool) -> None:
     """A folder stands for all below it, not for names that begin like it."""
     assert matches(path, patterns) is expected
+
+
+@pytest.mark.parametrize("path", ["ruff.toml", "app/ruff.toml", "mypy.ini", ".importlinter", ".gitignore", "setup.cfg"])
+def test_every_file_that_configures_a_checker_is_an_input_of_lint(path: str) -> None:
+    """Adding one changes what the checkers say, so a cached verdict must not stand."""
+    assert matches(path, build_graph(PATHS)["lint"].inputs)
+
+
+@pytest.mark.parametrize("name", ["PYTHONOPTIMIZE", "PYTEST_ADDOPTS", "COVERAGE_RCFILE", "TZ", "LC_ALL", "MONGO_URL"])
+def test_variables_that_change_tests_are_inputs(name: str) -> None:
+    """Also those of the project's own services."""
+    spec = build_graph(replace(PATHS, service_variables=("MONGO_URL",)))["integration"]
+
+    assert choose_variables(spec.variables, {name: "1"}) == {name: "1"}
+
+
+def test_every_session_is_a_stage_and_every_stage_a_session() -> None:
+    """The noxfile and the graph name the same things; `bench` measures the pipeline and is none of its stages."""
+    noxfile = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
+    sessions = {node.name for node in noxfile.body if isinstance(node, ast.FunctionDef) and node.decorator_list}
+
+    assert sessions - {"bench"} == {name.replace("-", "_") for name in build_graph(PATHS).stages}
+
+
+def test_every_stage_has_its_module_and_its_groups() -> None:
+    """What the graph names can be run."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+
+    for spec in build_graph(PATHS).stages.values():
+        assert (ROOT / f"pipeline/stages/{spec.name.replace('-', '_')}.py").is_file(), spec.name
+        assert set(spec.groups) <= set(groups), spec.name
