@@ -46,6 +46,9 @@ class FakeCache:
     def put(self, key: str, meta: Mapping[str, Any], outputs: Sequence[str]) -> None:
         self.entries[key] = meta
 
+    def forget(self, key: str) -> None:
+        self.entries.pop(key, None)
+
     def restore(self, entry: Entry, outputs: Sequence[str]) -> None:
         self.restored += outputs
 

@@ -51,6 +51,10 @@ class Store(Protocol):
         """Keep a result with its outputs."""
         ...
 
+    def forget(self, key: str) -> None:
+        """Drop a result, if there is any; a remote place keeps its own."""
+        ...
+
     def restore(self, entry: Entry, outputs: Sequence[str]) -> None:
         """Put the outputs back in place of what is there."""
         ...

@@ -74,6 +74,10 @@ class ResultStore:
         except OSError as error:
             self.notes.append(f"the result was not kept: {error}")
 
+    def forget(self, key: str) -> None:
+        """Drop the result that is kept here."""
+        self._forget(self._local, key)
+
     def restore(self, entry: Entry, outputs: Sequence[str]) -> None:
         """Put the outputs of an entry back, in place of what is there. Refuses files outside of `outputs`."""
         for name in entry.files:

@@ -72,10 +72,14 @@ def run_cached(
 def find_kept(context: Context, memory: Memory, keyed: Keyed) -> Kept | None:
     """Return the result for this key, or None. Says so when an entry was corrupt."""
     entry = memory.store.get(keyed.key)
+    _tell_notes(context, memory)
+    return None if entry is None else _read_entry(entry)
+
+
+def _tell_notes(context: Context, memory: Memory) -> None:
     for note in memory.store.notes:
         context.report.warn(note)
     memory.store.notes.clear()
-    return None if entry is None else _read_entry(entry)
 
 
 def describe_hit(kept: Kept) -> Outcome:
@@ -154,7 +158,12 @@ def _run_and_keep(
 def keep_result(
     context: Context, memory: Memory, keyed: Keyed, outcome: Outcome, log: Sequence[str], seconds: float
 ) -> None:
-    """Keep a clean result, unless an input changed while the stage ran: then nobody knows which one it read."""
+    """Keep a clean result, unless an input changed while the stage ran: then nobody knows which one it read.
+
+    Findings take back an earlier pass of the same inputs: what fails now and then is not green.
+    """
+    if outcome.verdict is Verdict.FINDINGS:
+        memory.forget(keyed)
     if outcome.verdict is not Verdict.CLEAN:
         return
     after = memory.key(keyed.spec, memory.read_tree())
@@ -163,6 +172,7 @@ def keep_result(
         context.report.warn(f"{keyed.spec.name}: its result is not kept, as an input changed while it ran: {changes}")
         return
     memory.keep(keyed, build_meta(context, outcome, log, seconds))
+    _tell_notes(context, memory)
     memory.mark_green([after], {keyed.spec.name: green_line(keyed.spec.name, outcome)})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,16 @@ def run_child(context: Context, spec: StageSpec, note: Callable[[str], None]) ->
         )
     finally:
         file.unlink(missing_ok=True)
+
+
+def describe_defect(error: Exception) -> ChildResult:
+    """Return what a stage came to when the runner itself broke: unknown, with the traceback as its log."""
+    reason = f"unexpected {type(error).__name__}: {error}"
+    lines = tuple("".join(traceback.format_exception(error)).splitlines())
+    outcome = Outcome(
+        verdict=Verdict.UNKNOWN, reason=reason, hint="this is a defect of the pipeline; its log has the traceback"
+    )
+    return ChildResult(outcome=outcome, code=None, lines=lines, annotations=(), finished=False)
 
 
 def _sync(context: Context, spec: StageSpec, show: Callable[[str], None]) -> str:

@@ -109,6 +109,13 @@ class Memory:
         self.store.put(keyed.key, meta, keyed.spec.outputs)
         self.remember(keyed)
 
+    def forget(self, keyed: Keyed) -> None:
+        """Take back what is known of a stage with these inputs: the cache here and the fast path answer for it no more."""
+        self.store.forget(keyed.key)
+        document = self._state.read(_GREEN)
+        if document.get("stages", {}).pop(keyed.spec.name, None) is not None:
+            self._state.write_green(_GREEN, document)
+
     def remember(self, keyed: Keyed) -> None:
         """Take this manifest for the last success."""
         self._state.write(f"manifests/{keyed.spec.name}.json", dump_manifest(keyed.manifest))

@@ -11,7 +11,7 @@ from pipeline.decisions.outcome import Outcome, Verdict
 from pipeline.decisions.run_record import StageResult, State
 from pipeline.decisions.schedule import choose_next, estimate_rest, list_dependents, measure_paths
 from pipeline.stages.caching import describe_hit
-from pipeline.stages.children import run_child
+from pipeline.stages.children import describe_defect, run_child
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,6 +112,8 @@ class Runner:
             child = run_child(self._context, self._plan[name].spec, lambda line: board.note(name, line))
         except KeyboardInterrupt:  # the main thread has stopped everything
             return
+        except Exception as error:  # noqa: BLE001  # a thread that died in silence would leave the run waiting for ever
+            child = describe_defect(error)
         self._ended.put((name, child))
 
     def _wait_for_one(self, board: TaskBoard) -> None:
@@ -176,7 +178,9 @@ class Runner:
     def _result(self, name: str, state: State, outcome: Outcome, **more: object) -> StageResult:
         planned = self._plan[name]
         key = "" if planned.keyed is None else planned.keyed.key
-        made = StageResult(name=name, state=state, outcome=outcome, why=planned.reasons, key=key)
+        logged = state in (State.HIT, State.RAN, State.FAILED)
+        log = f"{self._context.settings.config.paths.reports}/logs/{name}.log" if logged else ""
+        made = StageResult(name=name, state=state, outcome=outcome, why=planned.reasons, key=key, log=log)
         return replace(made, **more)  # type: ignore[arg-type]  # fields of the result by name
 
     def _finish(self, board: TaskBoard, result: StageResult) -> None:

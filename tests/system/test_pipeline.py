@@ -232,3 +232,28 @@ def test_the_fast_path_answers_only_while_nothing_changed(checkout: Project) -> 
     assert checkout.run("up-to-date", "lint")[0] == 0
     checkout.write("shop/__init__.py", "x = 1\n")
     assert checkout.run("up-to-date", "lint")[0] == 1
+
+
+def test_logs_are_named_in_the_record(checkout: Project) -> None:
+    """Each stage that ran, or was answered from the cache, says where its log is."""
+    for _ in range(2):
+        checkout.run("pipeline", "lint", "unit")
+
+        stages = json.loads((checkout.root / "reports/run.json").read_text())["stages"]
+        assert [stage["log"] for stage in stages] == ["reports/logs/lint.log", "reports/logs/unit.log"]
+        assert all((checkout.root / stage["log"]).read_text().strip() for stage in stages)
+
+
+def test_a_stage_that_fails_now_and_then_is_not_green(
+    checkout: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The same inputs passed, then failed: the pass is taken back everywhere."""
+    switch = tmp_path_factory.mktemp("outside") / "broken"
+    test = f"import pathlib\n\n\ndef test_flaky() -> None:\n    assert not pathlib.Path({str(switch)!r}).exists()\n"
+    checkout.write("tests/unit/test_flaky.py", test)
+    assert checkout.run("pipeline", "unit")[0] == 0
+    switch.touch()
+
+    assert checkout.run("pipeline", "unit", "--no-cache")[0] == 3
+    assert checkout.run("up-to-date", "unit")[0] == 1
+    assert checkout.run("pipeline", "unit")[0] == 3

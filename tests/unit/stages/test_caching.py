@@ -150,3 +150,40 @@ def test_a_stage_that_is_never_cached_leaves_evidence(tmp_path: Path) -> None:
 
     assert [name for name, _, _ in cache.evidence] == ["test"]
     assert cache.entries == {}
+
+
+def test_findings_take_back_an_earlier_pass_of_the_same_inputs(tmp_path: Path) -> None:
+    """A test that fails now and then: neither the cache nor the fast path may go on saying that all is well."""
+    cache, flaky = FakeCache(), Stage()
+    world = make(tmp_path, cache)
+    run(world, flaky)
+    flaky.verdict = Verdict.FINDINGS
+    run(world, flaky, "--no-cache")
+
+    outcome = run(world, flaky)
+
+    assert (flaky.ran, outcome.verdict) == (3, Verdict.FINDINGS)
+    assert cache.documents["green.json"]["stages"] == {}
+
+
+def test_an_unknown_run_leaves_an_earlier_pass_alone(tmp_path: Path) -> None:
+    """It has shown nothing about these inputs, so what was shown before still holds."""
+    cache, stage = FakeCache(), Stage()
+    world = make(tmp_path, cache)
+    run(world, stage)
+    stage.verdict = Verdict.UNKNOWN
+    run(world, stage, "--no-cache")
+
+    assert run(world, stage).verdict is Verdict.CLEAN
+    assert stage.ran == 2
+
+
+def test_what_the_store_has_to_say_of_keeping_is_said(tmp_path: Path) -> None:
+    """A result that could not be kept must not be missing in silence."""
+    cache = FakeCache(notes=["the result was not kept: disk full"])
+    world = make(tmp_path, cache)
+
+    run(world, Stage(), "--no-cache")
+
+    assert "the result was not kept: disk full" in world.printed
+    assert cache.notes == []

@@ -257,3 +257,18 @@ def test_wrong_usage(tmp_path: Path, arguments: list[str], message: str) -> None
     """Told before anything is planned."""
     with pytest.raises(ConfigurationError, match=message):
         pipeline.run(make(tmp_path, Children()).context, arguments)
+
+
+@pytest.mark.timeout(20)
+def test_a_defect_of_the_runner_ends_the_run_and_does_not_hang_it(tmp_path: Path) -> None:
+    """The worker's traceback is the stage's log; nothing waits for it for ever."""
+    children = Children(unit=RuntimeError("a bug"))
+
+    outcome = pipeline.run(make(tmp_path, children).context, ["unit"])
+
+    assert (outcome.verdict, outcome.reason) == (
+        Verdict.FINDINGS,
+        "first failure: unit: unexpected RuntimeError: a bug",
+    )
+    assert states(tmp_path) == {"unit": "failed"}
+    assert "RuntimeError: a bug" in (tmp_path / "reports/logs/unit.log").read_text()
