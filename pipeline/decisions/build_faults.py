@@ -26,14 +26,22 @@ def _fault(pattern: str, error: type[PipelineError], says: str, hint: str) -> _F
     return _Fault(re.compile(pattern, re.IGNORECASE), error, says, hint)
 
 
-# The first that fits counts: a full disk also closes connections, and a refused push also "fails to solve".
+_AGAIN = "run it again; nothing that was pushed already is sent twice"
+# An engine that pushes tells of the registry in the words in which others tell of the engine.
+_LOST = re.compile(
+    r"\bEOF$|connection (?:refused|reset|aborted)|i/o timeout|no such host|broken pipe|TLS handshake", re.MULTILINE
+)
+_ENGINE = re.compile(r"Docker (?:engine|daemon)", re.IGNORECASE)
+
+# A full disk also closes connections, so it is looked for first.
+_FULL = _fault(
+    r"no space left on device|disk quota exceeded|ENOSPC",
+    StageFailed,
+    "the builder's disk is full",
+    "docker buildx prune, docker system prune, or a bigger disk",
+)
+# The first that fits counts: a refused push also "fails to solve".
 _FAULTS = (
-    _fault(
-        r"no space left on device|disk quota exceeded|ENOSPC",
-        StageFailed,
-        "the builder's disk is full",
-        "docker buildx prune, docker system prune, or a bigger disk",
-    ),
     _fault(
         r"unauthorized|authentication required|no basic auth credentials|insufficient_scope|denied: |access (?:to the resource )?is denied"
         r"|403 forbidden|401 unauthorized|incorrect username or password|authorization failed|token.*expired",
@@ -76,7 +84,7 @@ _FAULTS = (
         r"failed to push|pushing (?:layer|manifest)|push failed|failed to copy|failed to do request|blob upload|error response from registry",
         Unknown,
         "the registry went away during the push",
-        "run it again; nothing that was pushed already is sent twice",
+        _AGAIN,
     ),
     _fault(
         r"does not answer|failed to (?:receive status|list workers|connect|dial)|code = Unavailable|error reading from server|closing transport"
@@ -93,6 +101,10 @@ def judge_build_failure(text: str, errors: Sequence[str], output: Sequence[str],
     """Name the fault. `text` is all that was said, `errors` the failed steps, `output` the last lines; `doing` is "build" or "push"."""
     said = "\n".join([*errors, text])
     detail = _detail(errors, text)
+    if _FULL.pattern.search("\n".join([said, *output])):  # a step tells it in its own words, and ends with any code
+        return _FULL.error(f"{doing}: {_FULL.says}: {detail}", hint=_FULL.hint)
+    if doing == "push" and _LOST.search(said) and not _ENGINE.search(said):
+        return Unknown(f"push: the registry went away during the push: {detail}", hint=_AGAIN)
     for fault in _FAULTS:
         if fault.pattern.search(said):
             return fault.error(f"{doing}: {fault.says}: {detail}", hint=fault.hint)

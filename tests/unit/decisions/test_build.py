@@ -258,6 +258,27 @@ def test_each_fault_has_its_message(text: str, kind: type[PipelineError], says: 
     assert says in error.message
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("EOF", "the registry went away"),
+        ("Get http://r/v2/: dial tcp: connect: connection refused", "the registry went away"),
+        ("the Docker engine does not answer: Connection refused", "the builder went away"),
+        ("unauthorized: authentication required", "refuses the credentials"),
+    ],
+)
+def test_the_engine_s_words_during_a_push(text: str, says: str) -> None:
+    """It tells of the registry as others tell of it."""
+    assert says in judge_build_failure(text, [], [], doing="push").message
+
+
+def test_a_full_disk_is_seen_in_a_step_s_own_words() -> None:
+    """The step ends with a code of its own; what it printed says why."""
+    error = judge_build_failure("", ["RUN dd: exit code: 1"], ["dd: /big: No space left on device"], doing="build")
+
+    assert "disk is full" in error.message
+
+
 def test_a_failed_step_is_named_with_its_last_lines() -> None:
     """The reason stands in the message, not somewhere above it."""
     error = judge_build_failure("ERROR: failed to solve", ["[2/3] RUN x: exit code: 1"], ["oh", "no"], doing="build")

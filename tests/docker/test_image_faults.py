@@ -1,0 +1,274 @@
+"""Everything that goes wrong between a builder and a registry, with real ones: each fault has its message and its exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.docker.delivery import Delivery
+from tests.docker.proxy import SocketProxy
+from tests.docker.registry_proxy import CUT, RegistryProxy, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SMALL = "FROM python:3.13-slim\nCOPY pyproject.toml /\n"
+UNAUTHORIZED = Reply(401, {"WWW-Authenticate": 'Basic realm="registry"', "Content-Type": "application/json"}, b"{}")
+pytestmark = pytest.mark.usefixtures("engine")
+
+
+@pytest.fixture(scope="session")
+def registry() -> str:
+    address = os.environ.get("CLUSTER_REGISTRY", "")
+    if not address:
+        pytest.skip("needs a registry: CLUSTER_REGISTRY")
+    return address
+
+
+@pytest.fixture
+def proxy(registry: str) -> Iterator[RegistryProxy]:
+    with RegistryProxy(registry) as made:
+        yield made
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Delivery:
+    """A project whose earlier result is still there: no failure may leave it."""
+    made = Delivery(tmp_path / "shop").make(SMALL)
+    (made.root / "reports").mkdir()
+    (made.root / "reports/build.json").write_text('{"digest": "of an earlier run"}')
+    return made
+
+
+def test_the_registry_is_down_before(project: Delivery) -> None:
+    """Found out before anything is built."""
+    code, output = project.run("build", "--push", "--registry", "127.0.0.1:9")
+
+    assert code == 69, output
+    assert "the registry 127.0.0.1:9 does not answer: connection refused" in output
+    assert "Build and push" not in output
+    assert project.result is None
+
+
+@pytest.mark.parametrize("builder", ["buildx", "engine"])
+def test_the_registry_goes_away_during_the_push(builder: str, project: Delivery, proxy: RegistryProxy) -> None:
+    """What it has afterwards is asked for, and told."""
+    proxy.fault = lambda method, _path: CUT if method in ("POST", "PATCH", "PUT") else None
+
+    code, output = project.run("build", "--push", "--registry", proxy.address, "--builder", builder)
+
+    assert code == 69, output
+    assert "went away" in output
+    assert "no tag is there" in output
+    assert project.result is None
+
+
+def test_the_registry_goes_away_after_the_push(project: Delivery, proxy: RegistryProxy) -> None:
+    """The push went well, but nobody can say what is there."""
+
+    def after(method: str, path: str) -> Reply | None:
+        pushed = sum(seen == "PUT" and "/manifests/" in where for seen, where in proxy.seen)
+        return CUT if pushed >= 2 and method == "GET" and "/manifests/" in path else None
+
+    proxy.fault = after
+
+    code, output = project.run("build", "--push", "--registry", proxy.address)
+
+    assert code == 69, output
+    assert "was pushed, but could not be read back" in output
+    assert project.result is None
+
+
+def test_another_digest_is_there(project: Delivery, proxy: RegistryProxy) -> None:
+    """Somebody else pushed the same tag, or changed the image on its way."""
+    other = b'{"schemaVersion": 2, "somebody": "else"}'
+    digest = f"sha256:{hashlib.sha256(other).hexdigest()}"
+
+    def changed(method: str, path: str) -> Reply | None:
+        if method == "GET" and path.endswith("/manifests/main"):
+            return Reply(200, {"Docker-Content-Digest": digest, "Content-Type": "application/json"}, other)
+        return None
+
+    proxy.fault = changed
+
+    code, output = project.run("build", "--push", "--registry", proxy.address)
+
+    assert code == 5, output
+    assert f"the registry has {digest}, but sha256:" in output
+    assert project.result is None
+
+
+def test_credentials_that_are_refused(project: Delivery, proxy: RegistryProxy) -> None:
+    """Found out before anything is built; the password is in no line."""
+    proxy.fault = lambda _method, _path: UNAUTHORIZED
+    project.variables = {"REGISTRY_USER": "me", "REGISTRY_PASSWORD": "hunter2hunter2"}
+
+    code, output = project.run("build", "--push", "--registry", proxy.address)
+
+    assert code == 2, output
+    assert "refuses the credentials, or they have expired" in output
+    assert "hunter2hunter2" not in output
+    assert "Build and push" not in output
+
+
+@pytest.mark.parametrize("builder", ["buildx", "engine"])
+def test_credentials_that_expire_during_the_push(builder: str, project: Delivery, proxy: RegistryProxy) -> None:
+    """The registry knew them a moment ago."""
+    proxy.fault = lambda method, _path: UNAUTHORIZED if method in ("POST", "PATCH", "PUT") else None
+    project.variables = {"REGISTRY_USER": "me", "REGISTRY_PASSWORD": "hunter2hunter2"}
+
+    code, output = project.run("build", "--push", "--registry", proxy.address, "--builder", builder)
+
+    assert code == 2, output
+    assert "refuses the credentials, or they have expired" in output
+    assert "hunter2hunter2" not in output
+    assert project.result is None
+    assert not (project.root / ".pipeline/build/docker-config").exists()
+
+
+def test_a_step_that_fails_is_named(project: Delivery) -> None:
+    """With its last lines."""
+    (project.root / "Dockerfile").write_text(SMALL + "RUN echo the reason && exit 7\n")
+
+    code, output = project.run("build")
+
+    assert code == 3, output
+    assert "RUN echo the reason && exit 7" in output.rpartition("✗ build:")[2]
+    assert "  the reason" in output.rpartition("✗ build:")[2]
+    assert project.result is None
+
+
+def test_a_base_image_that_is_not_there(project: Delivery) -> None:
+    """The FROM line is the hint."""
+    (project.root / "Dockerfile").write_text("FROM pipeline-tests/never-there:1\n")
+
+    code, output = project.run("build")
+
+    assert code == 3, output
+    assert "a base image is not there" in output
+
+
+class Daemon:
+    """A BuildKit daemon of the test's own, with its state in a folder that may be small."""
+
+    def __init__(self, folder: Path, registry: str) -> None:
+        self.folder = folder
+        self.socket = folder / "buildkitd.sock"
+        config = folder / "buildkitd.toml"
+        config.write_text(
+            f'root = "{folder}/root"\n[grpc]\naddress = ["unix://{self.socket}"]\n'
+            "[worker.oci]\nenabled = true\ngc = false\n[worker.containerd]\nenabled = false\n"
+            f'[registry."{registry}"]\nhttp = true\n[registry."docker.io"]\nmirrors = ["{registry}"]\n'
+        )
+        self.log = (folder / "log").open("wb")
+        self.process = subprocess.Popen(["buildkitd", "--config", str(config)], stdout=self.log, stderr=self.log)
+        for _ in range(100):
+            if self.socket.exists():
+                return
+            time.sleep(0.1)
+        raise AssertionError((folder / "log").read_text()[-2000:])
+
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(20)
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, registry: str) -> Iterator[Daemon]:
+    """A daemon on a disk on which the base image has just room."""
+    if not shutil.which("buildkitd") or os.geteuid() != 0:
+        pytest.skip("needs buildkitd and root")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=330m", "tmpfs", str(folder)], check=True)
+    daemon = None
+    try:
+        daemon = Daemon(folder, registry)
+        yield daemon
+    finally:
+        if daemon is not None:
+            daemon.end()
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def use_builder(project: Delivery, tmp_path: Path, socket: str) -> None:
+    """Make a builder of buildx that is known to this project only."""
+    project.variables |= {"BUILDX_CONFIG": str(tmp_path / "buildx"), "BUILDX_BUILDER": "own"}
+    env = {**os.environ, "BUILDX_CONFIG": str(tmp_path / "buildx")}
+    command = ["docker", "buildx", "create", "--name", "own", "--driver", "remote", socket]
+    subprocess.run(command, check=True, env=env, capture_output=True)
+
+
+def test_the_disk_is_full(project: Delivery, small_disk: Daemon, registry: str, tmp_path: Path) -> None:
+    """A real full disk under a real daemon, in the middle of a step."""
+    (project.root / "Dockerfile").write_text(SMALL + "RUN dd if=/dev/zero of=/big bs=1M count=400\n")
+    project.commit()
+    use_builder(project, tmp_path, f"unix://{small_disk.socket}")
+
+    code, output = project.run("build", "--push", "--registry", registry)
+
+    assert code == 3, output
+    assert "the builder's disk is full" in output
+    assert "docker buildx prune" in output
+    assert project.result is None
+
+
+def test_the_builder_goes_away_in_the_middle(project: Delivery, registry: str, tmp_path: Path) -> None:
+    """As when it is restarted: the message says who went, and a second run works."""
+    host = os.environ.get("BUILDKIT_HOST", "")
+    if not host.startswith("unix://"):
+        pytest.skip("needs BUILDKIT_HOST with a Unix socket")
+    (project.root / "Dockerfile").write_text(SMALL + f"RUN echo {project.name} now && sleep 8\n")
+    project.commit()
+    with SocketProxy(host) as door:
+        use_builder(project, tmp_path, door.address)
+        with project.start("build", "--push", "--registry", registry) as child:
+            output = read_until(child, "[2/3]")
+            door.close()
+            rest, _ = child.communicate(timeout=120)
+    assert child.returncode == 69, output + rest
+    assert "the builder went away" in rest
+    assert project.result is None
+
+    project.variables = {}
+    (project.root / "Dockerfile").write_text(SMALL)
+    project.commit()
+    code, output = project.run("build", "--push", "--registry", registry)
+
+    assert code == 0, output
+    assert project.result is not None
+
+
+def read_until(child: subprocess.Popen[str], word: str) -> str:
+    assert child.stdout is not None
+    seen = ""
+    for line in child.stdout:
+        seen += line
+        if word in line:
+            return seen
+    raise AssertionError(seen)
+
+
+def test_an_interrupt_leaves_no_result(project: Delivery) -> None:
+    """Exit 130, the builder's program is gone, and nothing claims success."""
+    (project.root / "Dockerfile").write_text(SMALL + f"RUN echo {project.name} && sleep 20\n")
+    with project.start("build") as child:
+        read_until(child, "[2/3]")
+        child.send_signal(signal.SIGTERM)
+        output, _ = child.communicate(timeout=30)
+
+    assert child.returncode == 130, output
+    assert project.result is None
