@@ -114,6 +114,12 @@ def reap(session: nox.Session) -> None:
     run_stage(session, "reap")
 
 
+@nox.session(default=False)
+def wrappers(session: nox.Session) -> None:
+    """Write the CI files of GitHub and GitLab and the pre-commit hooks; `-- --check` shows the diff and fails."""
+    run_stage(session, "wrappers")
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """Write the documents that are made from code; `-- --check` only tells which are out of date."""

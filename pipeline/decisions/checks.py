@@ -20,6 +20,8 @@ class Format(enum.StrEnum):
     RUFF_JSON = "ruff-json"
     MYPY_JSON = "mypy-json"
     TEXT = "text"
+    LINES = "lines"
+    """Whatever it prints is one finding, shown as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,10 +182,16 @@ def _read_text(check: Check, output: str, root: str) -> list[Finding]:
     ]
 
 
+def _read_lines(check: Check, output: str, root: str) -> list[Finding]:
+    lines = [line.replace(root, "") for line in output.splitlines() if line.strip()]
+    return [Finding(tool=check.tool, rule=check.name, message=line, severity=Severity.MEDIUM) for line in lines[:1]]
+
+
 _READERS = {
     Format.RUFF_JSON: _read_ruff,
     Format.MYPY_JSON: _read_mypy,
     Format.TEXT: _read_text,
+    Format.LINES: _read_lines,
 }
 
 

@@ -5,77 +5,29 @@ The runner, the cache, the wrappers, the report and docs/stages.md all read this
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pipeline.decisions.stage_spec import EVERY_PUSH, WHOLE_TREE, Ask, Need, StageOverride, StageSpec, Trigger
 from pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-class Need(enum.StrEnum):
-    """What a stage asks of the machine; without it the stage is unknown there, never passed."""
-
-    ENGINE = "engine"
-    CLUSTER = "cluster"
-
-
-class Trigger(enum.StrEnum):
-    """When CI runs a stage."""
-
-    PULL_REQUEST = "pull_request"
-    MAIN = "main"
-    TAG = "tag"
-    MANUAL = "manual"
-
-
-EVERY_PUSH = (Trigger.PULL_REQUEST, Trigger.MAIN, Trigger.TAG)
-WHOLE_TREE = (".",)
-"""Inputs of a stage whose tests may read any file."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageSpec:
-    """One stage. Paths are relative to the project; a folder stands for all below it; `*` as in fnmatch."""
-
-    name: str
-    summary: str
-    groups: tuple[str, ...]
-    """Dependency groups of its environment; the first names the environment's session."""
-    needs: tuple[str, ...] = ()
-    """Stages whose verdict must be clean before this one starts."""
-    inputs: tuple[str, ...] = WHOLE_TREE
-    variables: tuple[str, ...] = ()
-    """Environment variables that change its result; `RUFF_*` means all that begin so."""
-    outputs: tuple[str, ...] = ()
-    """Files and folders that it writes; a hit restores them."""
-    cached: bool = False
-    requires: tuple[Need, ...] = ()
-    triggers: tuple[Trigger, ...] = ()
-    timeout: float = 1800.0
-    """Seconds after which the runner ends it."""
-    target: str = ""
-    """The argument without which it does nothing, such as ENVIRONMENT: it changes the world."""
-    evidence: bool = True
-    """Whether its verdict is kept as evidence; not for stages that look at nothing."""
-    in_pipeline: bool = False
-    """Whether `nox -s pipeline` runs it."""
-
-    @property
-    def changes_world(self) -> bool:
-        """Whether it changes anything outside the checkout."""
-        return bool(self.target)
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageOverride:
-    """What a project's configuration says otherwise; None leaves the graph's own value."""
-
-    inputs: tuple[str, ...] | None = None
-    variables: tuple[str, ...] = ()
-    timeout: float | None = None
+__all__ = [
+    "EVERY_PUSH",
+    "WHOLE_TREE",
+    "Ask",
+    "Graph",
+    "GraphPaths",
+    "Need",
+    "StageOverride",
+    "StageSpec",
+    "Trigger",
+    "build_graph",
+    "matches",
+    "order_stages",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +69,8 @@ _TEST_VARIABLES = (
     *("PYTHONHASHSEED", "PYTHONPATH", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONDEVMODE", "PYTHONUTF8"),
 )
 """What can change the result of any test; PYTHONOPTIMIZE, for one, removes every `assert`."""
+_CI_FILES = (".github", ".gitlab-ci.yml", ".pre-commit-config.yaml")
+"""What `lint` compares with the graph."""
 
 
 def build_graph(paths: GraphPaths) -> Graph:
@@ -140,7 +94,9 @@ def _check_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
             name="lint",
             summary="check style, types and import contracts, side by side",
             groups=("lint",),
-            inputs=tuple(dict.fromkeys((*paths.sources, *paths.tests, *paths.typed, *COMMON, *_CHECKERS_FILES))),
+            inputs=tuple(
+                dict.fromkeys((*paths.sources, *paths.tests, *paths.typed, *COMMON, *_CHECKERS_FILES, *_CI_FILES))
+            ),
             variables=("MYPYPATH", "MYPY_*", "RUFF_*"),
             outputs=(f"{reports}/lint",),
             cached=True,
@@ -193,6 +149,7 @@ def _image_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
             outputs=(f"{paths.reports}/build", f"{paths.reports}/build.json", f"{paths.reports}/build.env"),
             requires=(Need.ENGINE,),
             triggers=EVERY_PUSH,
+            in_ci=("--push",),  # it pushes nothing for a pull request
             timeout=2400,
             in_pipeline=True,
         ),
@@ -225,6 +182,22 @@ def _other_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
             inputs=(),
             triggers=(Trigger.MANUAL,),
             target="ACTION",
+            asks=(
+                Ask(
+                    name="action",
+                    choices=("check", "current", "history", "upgrade", "downgrade"),
+                    required=True,
+                    summary="What to do",
+                ),
+                Ask(name="revision", summary="Where to go; by default head, needed for downgrade"),
+                Ask(name="environment", flag="--environment", required=True, summary="Where"),
+            ),
+        ),
+        StageSpec(
+            name="wrappers",
+            summary="write the files of GitHub, GitLab and pre-commit, and check them",
+            groups=("wrappers",),
+            evidence=False,
         ),
         StageSpec(name="docs", summary="write the documents that are made from code", groups=("unit",), evidence=False),
         StageSpec(

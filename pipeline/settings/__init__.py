@@ -18,6 +18,7 @@ from pipeline.settings.schema import NOT_EMPTY, key, parse_section, section
 from pipeline.settings.sections import Lint, Paths, Unit
 from pipeline.settings.services import Integration, Service
 from pipeline.settings.verify import Verify
+from pipeline.settings.wrappers import Wrappers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +40,7 @@ __all__ = [
     "Target",
     "Unit",
     "Verify",
+    "Wrappers",
     "load_settings",
     "parse_environment",
     "parse_settings",
@@ -69,6 +71,7 @@ class PipelineConfig:
         "Findings that are accepted until a day, in `security` and in `scan`.", default=()
     )
     notify: Notify = section("Who is told about a deploy.", Notify)
+    wrappers: Wrappers = section("The files of GitHub, GitLab and pre-commit, made by `nox -s wrappers`.", Wrappers)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,53 @@
+"""`.pre-commit-config.yaml`: the tools of `lint` at the versions of uv.lock, so that hook and stage never disagree."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from pipeline.decisions.wrapper_plan import HEADER
+from pipeline.decisions.yaml_text import render_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PATH = ".pre-commit-config.yaml"
+_TIDY = {
+    "trailing-whitespace-fixer": "text",
+    "end-of-file-fixer": "text",
+    "check-yaml": "yaml",
+    "check-toml": "toml",
+    "check-merge-conflict": "text",
+    "detect-private-key": "text",
+}
+"""Hooks of pre-commit-hooks by the program's name, with the kind of file that each reads."""
+
+
+def parse_lock(text: str) -> dict[str, str]:
+    """Return the version of each package in uv.lock. Raises `ValueError` when it is no such file."""
+    packages = tomllib.loads(text).get("package", [])
+    return {package["name"]: package["version"] for package in packages if "version" in package}
+
+
+def render_pre_commit(versions: Mapping[str, str]) -> dict[str, str]:
+    """Return the file's text by its path; tools that the lockfile does not have are left out."""
+    hooks = []
+    if tidy := versions.get("pre-commit-hooks"):
+        hooks += [
+            _hook(name, f"uvx --from pre-commit-hooks=={tidy} {name}", types=kind) for name, kind in _TIDY.items()
+        ]
+    if ruff := versions.get("ruff"):
+        hooks.append(_hook("ruff-check", f"uvx ruff@{ruff} check --force-exclude --fix", types="python"))
+        hooks.append(_hook("ruff-format", f"uvx ruff@{ruff} format --force-exclude", types="python"))
+    # Milliseconds when all is green; otherwise it names what has not passed for this very tree.
+    hooks.append(_hook("up-to-date", "python3 -m pipeline up-to-date", stage="pre-push"))
+    document = {
+        "default_install_hook_types": ["pre-commit", "pre-push"],
+        "repos": [{"repo": "local", "hooks": hooks}],
+    }
+    return {PATH: HEADER + render_yaml(document)}
+
+
+def _hook(name: str, entry: str, *, types: str = "", stage: str = "pre-commit") -> dict[str, Any]:
+    reads = {"types": [types]} if types else {"always_run": True, "pass_filenames": False}
+    return {"id": name, "name": name, "entry": entry, "language": "system", **reads, "stages": [stage]}

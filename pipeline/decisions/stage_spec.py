@@ -1,0 +1,86 @@
+"""One stage as the graph describes it: what it needs, reads, writes and asks of the machine, and when CI runs it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Need(enum.StrEnum):
+    """What a stage asks of the machine; without it the stage is unknown there, never passed."""
+
+    ENGINE = "engine"
+    CLUSTER = "cluster"
+
+
+class Trigger(enum.StrEnum):
+    """When CI runs a stage."""
+
+    PULL_REQUEST = "pull_request"
+    MAIN = "main"
+    TAG = "tag"
+    MANUAL = "manual"
+
+
+EVERY_PUSH = (Trigger.PULL_REQUEST, Trigger.MAIN, Trigger.TAG)
+WHOLE_TREE = (".",)
+"""Inputs of a stage whose tests may read any file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What a person who starts a stage in CI is asked for; it becomes one argument."""
+
+    name: str
+    flag: str = ""
+    """The option that takes the answer, such as `--environment`; empty for a positional argument."""
+    choices: tuple[str, ...] = ()
+    """Allowed answers; empty for any. For the name `environment` the configured environments."""
+    required: bool = False
+    summary: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSpec:
+    """One stage. Paths are relative to the project; a folder stands for all below it; `*` as in fnmatch."""
+
+    name: str
+    summary: str
+    groups: tuple[str, ...]
+    """Dependency groups of its environment; the first names the environment's session."""
+    needs: tuple[str, ...] = ()
+    """Stages whose verdict must be clean before this one starts."""
+    inputs: tuple[str, ...] = WHOLE_TREE
+    variables: tuple[str, ...] = ()
+    """Environment variables that change its result; `RUFF_*` means all that begin so."""
+    outputs: tuple[str, ...] = ()
+    """Files and folders that it writes; a hit restores them."""
+    cached: bool = False
+    requires: tuple[Need, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+    timeout: float = 1800.0
+    """Seconds after which the runner ends it."""
+    target: str = ""
+    """The argument without which it does nothing, such as ENVIRONMENT: it changes the world."""
+    asks: tuple[Ask, ...] = ()
+    """What CI asks the person who starts it; by default the target."""
+    in_ci: tuple[str, ...] = ()
+    """Arguments of its runs in CI."""
+    evidence: bool = True
+    """Whether its verdict is kept as evidence; not for stages that look at nothing."""
+    in_pipeline: bool = False
+    """Whether `nox -s pipeline` runs it."""
+
+    @property
+    def changes_world(self) -> bool:
+        """Whether it changes anything outside the checkout."""
+        return bool(self.target)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageOverride:
+    """What a project's configuration says otherwise; None leaves the graph's own value."""
+
+    inputs: tuple[str, ...] | None = None
+    variables: tuple[str, ...] = ()
+    timeout: float | None = None

@@ -1,0 +1,225 @@
+"""The CI files as the graph makes them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.decisions.github_wrappers import render_github
+from pipeline.decisions.gitlab_wrappers import render_gitlab
+from pipeline.decisions.graph import EVERY_PUSH, Ask, Graph, GraphPaths, StageSpec, Trigger, build_graph
+from pipeline.decisions.pre_commit import parse_lock, render_pre_commit
+from pipeline.decisions.wrapper_checks import compare_wrappers, judge_drift, plan_hardening
+from pipeline.decisions.wrapper_plan import (
+    MARK,
+    PIN,
+    Event,
+    StageWrapper,
+    WrapperPlan,
+    command_of,
+    needs_of,
+    stages_of,
+)
+
+NOX = "exec uvx --from 'nox[uv]==1.2' nox -s"
+PLAN = WrapperPlan(
+    nox="1.2", image="uv@sha256:0", uv="0.1", environments=("staging", "production"), branches=("main", "develop")
+)
+OURS = build_graph(GraphPaths(sources=("app",), tests=("tests",), typed=("app",), reports="reports"))
+
+
+def stage(name: str, *triggers: Trigger, **more: Any) -> StageSpec:
+    return StageSpec(name=name, summary=name, groups=(name,), triggers=triggers, **more)
+
+
+def graph(*stages: StageSpec) -> Graph:
+    return Graph({spec.name: spec for spec in stages})
+
+
+LINT = stage("lint", *EVERY_PUSH)
+BUILD = stage("build", *EVERY_PUSH, needs=("lint",), in_ci=("--push",))
+DEPLOY = stage("deploy", Trigger.MAIN, Trigger.MANUAL, needs=("build",), target="ENVIRONMENT")
+RELEASE = stage("release", Trigger.TAG, target="VERSION")
+SMALL = graph(LINT, BUILD, DEPLOY, RELEASE)
+TO_STAGING = replace(PLAN, stages={"deploy": StageWrapper(target="staging", secrets=("KUBECONFIG",))})
+
+
+def workflow(text: str) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(text)
+    return document
+
+
+@pytest.mark.parametrize(
+    ("plan", "event", "expected"),
+    [
+        pytest.param(PLAN, Event.PULL_REQUEST, ("lint", "build"), id="a pull request changes nothing"),
+        pytest.param(PLAN, Event.PUSH, ("lint", "build"), id="no target, no deploy"),
+        pytest.param(TO_STAGING, Event.PUSH, ("lint", "build", "deploy"), id="a target, a deploy"),
+        pytest.param(TO_STAGING, Event.PULL_REQUEST, ("lint", "build"), id="never for a pull request"),
+        pytest.param(PLAN, Event.TAG, ("lint", "build", "release"), id="a tag is its own target"),
+        pytest.param(PLAN, Event.DISPATCH, ("deploy",), id="by hand"),
+    ],
+)
+def test_stages_of_an_event(plan: WrapperPlan, event: Event, expected: tuple[str, ...]) -> None:
+    """What runs when, each stage after its needs."""
+    assert stages_of(SMALL, plan, event) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "event", "expected"),
+    [
+        pytest.param(LINT, Event.PUSH, f"{NOX} lint", id="nothing to say"),
+        pytest.param(BUILD, Event.PULL_REQUEST, f"{NOX} build -- --push", id="arguments in CI"),
+        pytest.param(RELEASE, Event.TAG, f'{NOX} release -- "$ASK_TARGET"', id="target"),
+        pytest.param(DEPLOY, Event.DISPATCH, f'{NOX} deploy -- "$ASK_ENVIRONMENT"', id="the target is asked for"),
+        pytest.param(
+            replace(DEPLOY, asks=(Ask(name="dry-run", flag="--why"), Ask(name="image"))),
+            Event.DISPATCH,
+            f'{NOX} deploy -- ${{ASK_DRY_RUN:+"--why=$ASK_DRY_RUN"}} ${{ASK_IMAGE:+"$ASK_IMAGE"}}',
+            id="optional answers leave no empty argument",
+        ),
+    ],
+)
+def test_command(spec: StageSpec, event: Event, expected: str) -> None:
+    """One command; answers only as quoted variables."""
+    assert command_of(spec, PLAN, event) == expected
+
+
+def test_a_need_that_is_not_there_is_stood_in_for_by_its_own() -> None:
+    """Otherwise a stage would start before what it really stands on."""
+    assert needs_of(SMALL, "deploy", ("lint", "deploy")) == ("lint",)
+
+
+def test_the_world_is_changed_last() -> None:
+    """A release waits for every stage that only looks, whatever its needs say."""
+    (release,) = (workflow(text) for path, text in render_github(SMALL, PLAN).items() if path.endswith("release.yml"))
+
+    assert release["jobs"]["release"]["needs"] == ["lint", "build"]
+
+
+@pytest.mark.parametrize("plan", [PLAN, TO_STAGING], ids=["by hand", "to staging"])
+@pytest.mark.parametrize("made", [SMALL, OURS], ids=["small", "ours"])
+def test_every_job_on_github(made: Graph, plan: WrapperPlan) -> None:
+    """The rules of hardening that can be read off the file."""
+    for text in render_github(made, plan).values():
+        assert text.startswith(MARK)
+        assert workflow(text)["permissions"] == {}
+        for job in workflow(text)["jobs"].values():
+            assert {"name", "permissions", "timeout-minutes", "runs-on"} <= set(job)
+            assert not any("secrets." in str(step) for step in job["steps"]) or "environment" in job
+            for step in job["steps"]:
+                assert "${{" not in step.get("run", "")
+                assert "\n" not in step.get("run", "")
+        for uses in re.findall(r"uses: \S+@(.*)", text):
+            assert PIN.fullmatch(uses), uses
+
+
+def test_only_the_file_for_pushes_has_a_cache() -> None:
+    """What makes a release reads nothing that a pull request could have written."""
+    files = render_github(SMALL, PLAN)
+
+    assert {path for path, text in files.items() if "enable-cache: true" in text} == {".github/workflows/ci.yml"}
+
+
+def test_a_deploy_on_github() -> None:
+    """Automatic on pushes, and by hand with a choice; one at a time for an environment in both."""
+    files = render_github(SMALL, TO_STAGING)
+    automatic = workflow(files[".github/workflows/ci.yml"])["jobs"]["deploy"]
+    by_hand = workflow(files[".github/workflows/deploy.yml"])
+
+    assert automatic["if"] == "github.event_name == 'push'"
+    assert automatic["concurrency"] == {"group": "change-staging", "cancel-in-progress": False}
+    assert automatic["steps"][-2]["env"] == {"ASK_TARGET": "staging", "KUBECONFIG": "${{ secrets.KUBECONFIG }}"}
+    (asked,) = (trigger["inputs"]["environment"] for trigger in by_hand["on"].values())
+    assert asked["options"] == ["staging", "production"]
+    assert by_hand["concurrency"]["group"] == "change-${{ inputs.environment }}"
+    assert by_hand["jobs"]["deploy"]["environment"] == {"name": "${{ inputs.environment }}"}
+
+
+def test_a_deploy_on_gitlab() -> None:
+    """The same there."""
+    (text,) = render_gitlab(SMALL, TO_STAGING).values()
+    jobs = workflow(text)
+
+    assert [job["resource_group"] for job in (jobs["deploy"], jobs["deploy:by-hand"])] == [
+        "staging",
+        "$ASK_ENVIRONMENT",
+    ]
+    assert jobs["deploy"]["interruptible"] is False
+    assert jobs["deploy"]["variables"] == {"ASK_TARGET": "staging"}
+    assert jobs["variables"]["ASK_ENVIRONMENT"]["options"] == ["", "staging", "production"]
+    assert jobs["release:tag"]["variables"] == {"ASK_TARGET": "$CI_COMMIT_TAG"}
+
+
+CHANGES = {
+    "a new stage": lambda: graph(*SMALL.stages.values(), stage("scan", *EVERY_PUSH, needs=("build",))),
+    "a new stage by hand": lambda: graph(
+        *SMALL.stages.values(), stage("rollback", Trigger.MANUAL, target="ENVIRONMENT")
+    ),
+    "another need": lambda: graph(LINT, replace(BUILD, needs=()), DEPLOY, RELEASE),
+    "another timeout": lambda: graph(replace(LINT, timeout=60), BUILD, DEPLOY, RELEASE),
+    "another trigger": lambda: graph(replace(LINT, triggers=(Trigger.MAIN,)), BUILD, DEPLOY, RELEASE),
+    "another argument": lambda: graph(LINT, replace(BUILD, in_ci=()), DEPLOY, RELEASE),
+    "another question": lambda: graph(LINT, BUILD, replace(DEPLOY, asks=(Ask(name="why"),)), RELEASE),
+    "a stage less": lambda: graph(LINT, BUILD, RELEASE),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("render", [render_github, render_gitlab])
+def test_a_change_of_the_graph_changes_both(render: Any, change: Any) -> None:
+    """Neither platform can fall behind."""
+    assert render(change(), PLAN) != render(SMALL, PLAN)
+
+
+def test_a_hand_edit_is_a_finding_with_its_line_and_diff() -> None:
+    """As `lint` shows it."""
+    wanted = render_github(SMALL, PLAN)
+    path = ".github/workflows/ci.yml"
+    edited = {**wanted, path: wanted[path].replace("timeout-minutes: 40", "timeout-minutes: 400", 1)}
+
+    result = judge_drift(compare_wrappers(wanted, edited), len(wanted))
+
+    (finding,) = result.findings
+    line = wanted[path].splitlines().index("    timeout-minutes: 40") + 1
+    assert (finding.file, finding.line) == (path, line)
+    assert "-    timeout-minutes: 400\n+    timeout-minutes: 40" in result.output
+
+
+@pytest.mark.parametrize(
+    ("present", "expected"),
+    [
+        pytest.param({}, ["a"], id="missing"),
+        pytest.param({"a": "text"}, [], id="equal"),
+        pytest.param({"a": "text", "b": "mine"}, [], id="added by hand"),
+        pytest.param({"a": "text", "b": f"{MARK} old"}, ["b"], id="left over from a stage that is gone"),
+    ],
+)
+def test_comparison(present: dict[str, str], expected: list[str]) -> None:
+    """Files by hand are left alone; ours that nobody wants any more are not."""
+    assert [difference.path for difference in compare_wrappers({"a": "text"}, present)] == expected
+
+
+def test_linters() -> None:
+    """Each looks at what it knows, actionlint only where it is installed."""
+    paths = (".github/workflows/ci.yml", ".gitlab-ci.yml", ".pre-commit-config.yaml")
+
+    assert [check.name for check in plan_hardening(paths, actionlint=True)] == [
+        *("zizmor", "workflow schema", "actionlint", "GitLab schema"),
+    ]
+    assert [check.name for check in plan_hardening(paths[1:], actionlint=False)] == ["GitLab schema"]
+
+
+def test_hooks_have_the_versions_of_the_lockfile() -> None:
+    """A hook and the stage `lint` are the same tool."""
+    versions = parse_lock('[[package]]\nname = "ruff"\nversion = "0.17.6"\n[[package]]\nname = "shop"\n')
+    (text,) = render_pre_commit(versions).values()
+    hooks = {hook["id"]: hook for hook in workflow(text)["repos"][0]["hooks"]}
+
+    assert hooks["ruff-check"]["entry"].startswith("uvx ruff@0.17.6 check")
+    assert hooks["up-to-date"]["stages"] == ["pre-push"]
+    assert "check-yaml" not in hooks
