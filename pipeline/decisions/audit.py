@@ -246,7 +246,7 @@ def _read_gitleaks(document: Any, root: str) -> Iterable[Finding]:
         Finding(
             tool="gitleaks",
             rule=item["RuleID"],
-            message=item["Description"] + (f" (commit {item['Commit'][:12]})" if item.get("Commit") else ""),
+            message=(f"in commit {item['Commit'][:12]}: " if item.get("Commit") else "") + item["Description"],
             severity=Severity.CRITICAL,
             file=item["File"].removeprefix(root),
             line=item["StartLine"],

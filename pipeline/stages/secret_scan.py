@@ -70,7 +70,7 @@ def scan_commits(context: Context, run_audit: Runner, work: Path, folder: Path) 
 
 def _in_commit(finding: Finding) -> Finding:
     commit, _, path = finding.file.partition("/")
-    return replace(finding, file=path, message=f"{finding.message} (commit {commit})")
+    return replace(finding, file=path, message=f"in commit {commit}: {finding.message}")
 
 
 def _config(context: Context) -> str:

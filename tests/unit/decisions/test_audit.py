@@ -195,7 +195,7 @@ def test_secrets_are_critical() -> None:
     ).findings
 
     assert (leak.file, leak.line, leak.severity) == ("app/k.py", 3, Severity.CRITICAL)
-    assert old.message == "AWS (commit c0ffeec0ffee)"
+    assert old.message == "in commit c0ffeec0ffee: AWS"
     assert (other.file, other.rule) == ("a.py", "Private Key")
 
 
