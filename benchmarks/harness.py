@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.tools import find_uv
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -141,7 +143,8 @@ def clean_environment(more: Mapping[str, str]) -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in _DROPPED and not name.startswith(("NOX_", "PYTHON"))
     }
-    return {**kept, "NO_COLOR": "1", **more}
+    path = os.pathsep.join((os.path.dirname(find_uv()), kept.get("PATH", "")))  # noqa: PTH120
+    return {**kept, "PATH": path, "NO_COLOR": "1", **more}
 
 
 def fill_rows(medians: Mapping[str, float], peers: Sequence[Candidate | Missing] = ()) -> list[Row]:

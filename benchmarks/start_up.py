@@ -35,7 +35,7 @@ def measure_list(folder: Path) -> Section:
 def measure_lint(folder: Path) -> Section:
     """Compare `nox -s lint` on an unchanged tree with its tools in a row, all caches warm."""
     checkout = copy_checkout(folder / "checkout")
-    run = f"{find_uv()} run --quiet --group lint --no-install-project"
+    run = f"{find_uv()} run --quiet --group lint"
     row = f"{run} ruff check app tests && {run} ruff format --check app tests && {run} mypy app"
     ours, fresh, peer = (
         "`nox -s lint`",
@@ -48,7 +48,7 @@ def measure_lint(folder: Path) -> Section:
             Candidate(name=fresh, argv=(*_NOX, "-s", "lint", "--", "--no-cache"), cwd=checkout),
             Candidate(name=peer, argv=("sh", "-c", row), cwd=checkout),
         ],
-        rounds=7,
+        rounds=5,
     )
     return Section(
         name="lint",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import shutil
@@ -15,12 +16,16 @@ NODE_PEERS = ("turbo@2",)
 _PYTHON_PEERS = ("nox", "tox", "doit", "go-task-bin", "ruff", "mypy")
 
 
+@functools.cache
 def find_uv() -> str:
-    """Return uv, which nox needs as well."""
+    """Return uv's own binary: what stands on PATH may be a version manager's script, which takes longer than uv does."""
     found = os.environ.get("UV") or shutil.which("uv")
     if found is None:
         raise SystemExit("bench: uv was found neither by $UV nor on PATH")
-    return found
+    code = "import os; print(os.environ['UV'])"
+    argv = (found, "run", "--quiet", "--no-project", "--python", sys.executable, "python", "-c", code)
+    done = subprocess.run(argv, check=False, capture_output=True, text=True)
+    return done.stdout.strip() or found
 
 
 def find_beside(program: str) -> str | None:
