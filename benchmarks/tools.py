@@ -13,7 +13,7 @@ from pathlib import Path
 
 NODE_PEERS = ("turbo@2",)
 """What npm installs into a temporary folder."""
-_PYTHON_PEERS = ("nox", "tox", "doit", "go-task-bin", "ruff", "mypy")
+_PYTHON_PEERS = ("nox", "tox", "doit", "go-task-bin")
 
 
 @functools.cache
