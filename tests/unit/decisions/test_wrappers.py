@@ -118,6 +118,16 @@ def test_every_job_on_github(made: Graph, plan: WrapperPlan) -> None:
             assert PIN.fullmatch(uses), uses
 
 
+def test_events_on_github() -> None:
+    """Pushes of the configured branches and tags only; what is by hand has no other way to start."""
+    on = {path.split("/")[-1]: workflow(text)["on"] for path, text in render_github(SMALL, PLAN).items()}
+
+    assert set(on) == {"ci.yml", "release.yml", "deploy.yml"}
+    assert on["ci.yml"] == {"pull_request": {}, "push": {"branches": ["main", "develop"]}}
+    assert on["release.yml"] == {"push": {"tags": ["v*"]}}
+    assert list(on["deploy.yml"]) == ["workflow_dispatch"]
+
+
 def test_only_the_file_for_pushes_has_a_cache() -> None:
     """What makes a release reads nothing that a pull request could have written."""
     files = render_github(SMALL, PLAN)
