@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pipeline.clients import Processes
 
 INDEX = "index.json"
+_UNREADABLE = "\ufffd"
 _NEVER = frozenset({".git", ".hg", ".svn"})
 _WITHOUT_GIT = _NEVER | {
     ".nox",
@@ -116,7 +117,9 @@ class FileTree:
 
     def _list_files(self, ignored: set[str] | None) -> Iterator[str]:
         listed = None if ignored is None else self._git("ls-files", "-co", "--exclude-standard", "-z")
-        if listed is None:
+        if listed is None or any(
+            _UNREADABLE in path for path in listed
+        ):  # a name that is not UTF-8: os.walk knows its bytes
             yield from (path for folder in self._walk(ignored) for path in self._files_in(folder))
             return
         for path in listed:

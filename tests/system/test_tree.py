@@ -310,3 +310,18 @@ def test_a_damaged_index_is_read_anew(tmp_path: Path) -> None:
         (tmp_path / ".state/index.json").write_text(damage)
 
         assert tree.read() == before
+
+
+def test_a_name_that_is_not_utf8_counts(tmp_path: Path) -> None:
+    """A file whose name no encoding explains is an input like any other."""
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    odd = tmp_path / os.fsdecode(b"caf\xe9.py")
+    tree = FileTree(tmp_path, tmp_path / ".state", (".state",), SystemProcesses(dict(os.environ)))
+    digests = set()
+
+    for content in (None, b"one", b"two"):
+        if content is not None:
+            odd.write_bytes(content)
+        digests.add(tree.read().digest)
+
+    assert len(digests) == 3
