@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
 import signal
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.docker.daemon import Daemon, use_builder
 from tests.docker.delivery import Delivery
 from tests.docker.proxy import SocketProxy
 from tests.docker.registry_proxy import CUT, RegistryProxy, Reply
@@ -157,35 +156,6 @@ def test_a_base_image_that_is_not_there(project: Delivery) -> None:
     assert "a base image is not there" in output
 
 
-class Daemon:
-    """A BuildKit daemon of the test's own, with its state in a folder that may be small."""
-
-    def __init__(self, folder: Path, registry: str) -> None:
-        self.folder = folder
-        self.socket = folder / "buildkitd.sock"
-        config = folder / "buildkitd.toml"
-        config.write_text(
-            f'root = "{folder}/root"\n[grpc]\naddress = ["unix://{self.socket}"]\n'
-            "[worker.oci]\nenabled = true\ngc = false\n[worker.containerd]\nenabled = false\n"
-            f'[registry."{registry}"]\nhttp = true\n[registry."docker.io"]\nmirrors = ["{registry}"]\n'
-        )
-        self.log = (folder / "log").open("wb")
-        self.process = subprocess.Popen(["buildkitd", "--config", str(config)], stdout=self.log, stderr=self.log)
-        for _ in range(100):
-            if self.socket.exists():
-                return
-            time.sleep(0.1)
-        raise AssertionError((folder / "log").read_text()[-2000:])
-
-    def end(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(20)
-        self.process.kill()
-        self.process.wait()
-        self.log.close()
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path, registry: str) -> Iterator[Daemon]:
     """A daemon on a disk on which the base image has just room."""
@@ -202,14 +172,6 @@ def small_disk(tmp_path: Path, registry: str) -> Iterator[Daemon]:
         if daemon is not None:
             daemon.end()
         subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def use_builder(project: Delivery, tmp_path: Path, socket: str) -> None:
-    """Make a builder of buildx that is known to this project only."""
-    project.variables |= {"BUILDX_CONFIG": str(tmp_path / "buildx"), "BUILDX_BUILDER": "own"}
-    env = {**os.environ, "BUILDX_CONFIG": str(tmp_path / "buildx")}
-    command = ["docker", "buildx", "create", "--name", "own", "--driver", "remote", socket]
-    subprocess.run(command, check=True, env=env, capture_output=True)
 
 
 def test_the_disk_is_full(project: Delivery, small_disk: Daemon, registry: str, tmp_path: Path) -> None:

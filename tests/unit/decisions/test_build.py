@@ -61,7 +61,7 @@ def test_the_command_line() -> None:
         "--build-arg=V=1",
         "--provenance=mode=max",
         "--sbom=true",
-        "--output=type=image,push=true,oci-mediatypes=true,rewrite-timestamp=true",
+        "--output=type=image,push=true,oci-mediatypes=true,rewrite-timestamp=true,compression=gzip,compression-level=1",
         ".",
     )
 
@@ -69,7 +69,7 @@ def test_the_command_line() -> None:
 @pytest.mark.parametrize(
     ("changes", "options"),
     [
-        pytest.param({"push": False}, ("--output=type=oci,dest=out,tar=false,rewrite-timestamp=true",), id="not pushed"),
+        pytest.param({"push": False}, ("--output=type=oci,dest=out,tar=false,rewrite-timestamp=true,compression=gzip,compression-level=1",), id="not pushed"),
         pytest.param({"platforms": ("linux/amd64", "linux/arm64")}, ("--platform=linux/amd64,linux/arm64",), id="platforms"),
         pytest.param({"cache_from": ("type=gha",), "cache_to": ("type=gha,mode=max",)}, ("--cache-from=type=gha", "--cache-to=type=gha,mode=max"), id="caches"),
         pytest.param({"sbom_generator": "x/y"}, ("--sbom=generator=x/y",), id="generator"),
