@@ -85,6 +85,36 @@ def migrate(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def deploy(session: nox.Session) -> None:
+    """Put one digest into an environment and keep it or roll it back: `-- ENVIRONMENT [--image REF@sha256:…] [--dry-run]`."""
+    run_stage(session, "deploy", "deploy")
+
+
+@nox.session(default=False)
+def verify(session: nox.Session) -> None:
+    """Check what runs in an environment now: `-- ENVIRONMENT`."""
+    run_stage(session, "verify", "deploy")
+
+
+@nox.session(default=False)
+def rollback(session: nox.Session) -> None:
+    """Go back: `-- [REVISION] --environment NAME [--force] [--dry-run]`; without a revision to the last verified one."""
+    run_stage(session, "rollback", "deploy")
+
+
+@nox.session(default=False)
+def history(session: nox.Session) -> None:
+    """List the revisions of an environment: `-- ENVIRONMENT [--json]`."""
+    run_stage(session, "history", "deploy")
+
+
+@nox.session(default=False)
+def status(session: nox.Session) -> None:
+    """Tell what runs in an environment: `-- ENVIRONMENT [--json]`."""
+    run_stage(session, "status", "deploy")
+
+
+@nox.session(default=False)
 def security(session: nox.Session) -> None:
     """Audit the code, its dependencies and its secrets; a tool that could not look is unknown, never clean."""
     run_stage(session, "security")

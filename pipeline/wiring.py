@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pipeline.clients.process import SystemProcesses
     from pipeline.polling import Clock
     from pipeline.settings import Settings
+    from pipeline.settings.environments import Target
 
 
 class Openers:
@@ -56,6 +57,13 @@ class Openers:
         from pipeline.clients.kube import open_kube
 
         return KubernetesJobs(open_kube(self._variables, context), namespace)
+
+    def open_cluster(self, target: Target) -> Any:
+        from pipeline.clients.cluster import KubernetesCluster
+        from pipeline.clients.kube import open_kube
+
+        api = open_kube(self._variables, target.context)
+        return KubernetesCluster(api, self._clock, target.namespace, target.kind.value, target.workload)
 
     def open_pods(self, namespace: str, context: str | None, pods: Sequence[str], port: int) -> Any:
         from pipeline.clients.kube import open_kube

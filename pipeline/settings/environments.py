@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from pipeline.settings.schema import NOT_EMPTY, key
+from pipeline.settings.schema import NOT_EMPTY, POSITIVE, between, key
 
 
 class Kind(enum.StrEnum):
@@ -28,3 +28,8 @@ class Target:
     url: str | None = key(
         "Public URL of the service; without one the pods are asked through the API server.", default=None
     )
+    timeout: float = key("Seconds without progress after which a rollout has failed.", default=300.0, limit=POSITIVE)
+    hold: float = key(
+        "Seconds for which all pods must stay ready before a rollout is complete.", default=5.0, limit=between(0, 3600)
+    )
+    migrate: bool = key("Whether a deploy migrates the database first, from the new image.", default=False)

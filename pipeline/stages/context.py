@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from pipeline.clients import (
         Builder,
+        Cluster,
         Containers,
         Evidence,
         Http,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline.polling import Clock
     from pipeline.report import Report
     from pipeline.settings import Settings
+    from pipeline.settings.environments import Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,7 @@ class Context:
     open_machine: Callable[[], Machine]
     open_jobs: Callable[[str, str | None], Jobs]
     """Takes the namespace, and the kubeconfig's context or None for the current one."""
+    open_cluster: Callable[[Target], Cluster]
     open_pods: Callable[[str, str | None, Sequence[str], int], Http]
     """Takes the namespace, the kubeconfig's context or None, the pods' names and their port: asks them through the API server."""
     open_http: Callable[[str, Mapping[str, str]], Http]

@@ -1,0 +1,37 @@
+"""The Protocol of one workload in a cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from pipeline.decisions.permissions import Access
+    from pipeline.decisions.snapshot import Snapshot
+
+
+class Cluster(Protocol):
+    """One workload and its namespace. Every call raises `Unknown` when nobody answers and `StageFailed` when the API server refuses."""
+
+    def allowed(self, access: Access) -> bool:
+        """Tell whether whoever we are may do this here."""
+        ...
+
+    def read_workload(self) -> Snapshot:
+        """Read the workload and its revisions, without pods and events."""
+        ...
+
+    def read_snapshot(self) -> Snapshot:
+        """Read all that belongs to the workload."""
+        ...
+
+    def patch(self, operations: list[dict[str, Any]], *, dry_run: bool = False) -> dict[str, Any]:
+        """Apply a JSON patch to the workload and return what came of it."""
+        ...
+
+    def exists(self, resource: str, name: str) -> bool:
+        """Tell whether there is such a ConfigMap (`configmaps`) or Secret (`secrets`)."""
+        ...
+
+    def read_log(self, pod: str, container: str, *, previous: bool = False) -> str:
+        """Return the last lines of a container, bounded; empty when it has none."""
+        ...

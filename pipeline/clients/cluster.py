@@ -1,0 +1,141 @@
+"""One workload in one namespace, over plain calls to the Kubernetes API."""
+
+from __future__ import annotations
+
+import json
+import random
+import urllib.parse
+from typing import TYPE_CHECKING, Any
+
+from pipeline.clients.jobs import KubernetesJobs
+from pipeline.clients.kube import Refused
+from pipeline.decisions.snapshot import Snapshot, read_event, read_pod, read_revision
+from pipeline.errors import StageFailed
+
+if TYPE_CHECKING:
+    from pipeline.clients.kube import KubeApi
+    from pipeline.decisions.permissions import Access
+    from pipeline.polling import Clock
+
+_LOG = {"tailLines": "200", "limitBytes": "65536"}
+_GONE = (400, 404)
+_BUSY = (429, 500, 502, 503, 504)
+_TRIES = 5
+
+
+class KubernetesCluster:
+    """See `clients.Cluster`."""
+
+    def __init__(self, api: KubeApi, clock: Clock, namespace: str, kind: str, name: str) -> None:
+        self._api = api
+        self._clock = clock
+        self._jobs = KubernetesJobs(api, namespace)
+        self._core = f"/api/v1/namespaces/{urllib.parse.quote(namespace, safe='')}"
+        self._apps = f"/apis/apps/v1/namespaces/{urllib.parse.quote(namespace, safe='')}"
+        self._path = f"{self._apps}/{kind.lower()}s/{urllib.parse.quote(name, safe='')}"
+        self._kind, self._name, self._namespace = kind, name, namespace
+
+    def allowed(self, access: Access) -> bool:
+        return self._jobs.allowed(access)
+
+    def read_workload(self) -> Snapshot:
+        workload = self._workload()
+        return Snapshot(workload=workload, revisions=self._revisions(workload))
+
+    def read_snapshot(self) -> Snapshot:
+        workload = self._workload()
+        query = {"labelSelector": _selector(workload)}
+        pods = tuple(read_pod(item) for item in self._read(f"{self._core}/pods", query)["items"])
+        return Snapshot(
+            workload=workload,
+            revisions=self._revisions(workload),
+            pods=pods,
+            # Only what is not ready is explained by events, and a namespace can have thousands of them.
+            events=() if all(pod.ready for pod in pods) else self._events({self._name, *(pod.name for pod in pods)}),
+        )
+
+    def patch(self, operations: list[dict[str, Any]], *, dry_run: bool = False) -> dict[str, Any]:
+        query = [("fieldManager", "delivery-pipeline"), *([("dryRun", "All")] if dry_run else [])]
+        headers = {"Content-Type": "application/json-patch+json"}
+        status, text = self._api.exchange("PATCH", self._path, query=query, body=operations, headers=headers)
+        if status in (409, 422) and "test" in text:
+            raise StageFailed(
+                f"{self._kind} {self._name} was changed by somebody else in this moment",
+                hint="look at it, then run this again",
+            )
+        if not 200 <= status < 300:  # noqa: PLR2004  # the class of success
+            raise Refused(f"the cluster refused: {_message(text)}", status=status, reason="")
+        return dict(json.loads(text))
+
+    def exists(self, resource: str, name: str) -> bool:
+        try:
+            self._read(f"{self._core}/{resource}/{urllib.parse.quote(name, safe='')}", {})
+        except Refused as refused:
+            if refused.status == 404:  # noqa: PLR2004  # not found
+                return False
+            raise
+        return True
+
+    def read_log(self, pod: str, container: str, *, previous: bool = False) -> str:
+        query = {**_LOG, "container": container, "previous": str(previous).lower()}
+        try:
+            return self._api.text("GET", f"{self._core}/pods/{pod}/log", query=query)
+        except Refused as refused:
+            if refused.status in _GONE:
+                return ""
+            raise
+
+    def _workload(self) -> dict[str, Any]:
+        try:
+            return {"kind": self._kind, **self._read(self._path, {})}
+        except Refused as refused:
+            if refused.status == 404:  # noqa: PLR2004  # not found
+                raise StageFailed(
+                    f"there is no {self._kind} {self._name} in the namespace {self._namespace}",
+                    hint=f"kubectl get {self._kind.lower()}s -n {self._namespace}",
+                ) from None
+            raise
+
+    def _revisions(self, workload: dict[str, Any]) -> Any:
+        if self._kind != "Deployment":
+            return ()
+        sets = self._read(f"{self._apps}/replicasets", {"labelSelector": _selector(workload)})["items"]
+        uid = workload["metadata"]["uid"]
+        return tuple(
+            read_revision(item)
+            for item in sets
+            if any(owner["uid"] == uid for owner in item["metadata"].get("ownerReferences") or ())
+        )
+
+    def _events(self, names: set[str]) -> Any:
+        events = self._read(f"{self._core}/events", {})["items"]
+        return tuple(read_event(item) for item in events if item["involvedObject"].get("name") in names)
+
+    def _read(self, path: str, query: dict[str, str]) -> dict[str, Any]:
+        """Read, and try again with growing pauses while the API server is busy."""
+        for attempt in range(_TRIES):
+            try:
+                return dict(self._api.call("GET", path, query=query))
+            except Refused as refused:
+                if refused.status not in _BUSY or attempt == _TRIES - 1:
+                    raise
+            self._clock.sleep(0.2 * 2**attempt * (0.5 + random.random()))  # noqa: S311  # jitter
+        raise AssertionError
+
+
+def _selector(workload: dict[str, Any]) -> str:
+    selector = workload["spec"]["selector"]
+    parts = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
+    for rule in selector.get("matchExpressions") or ():
+        values = ",".join(rule.get("values") or ())
+        words = {"In": f"{rule['key']} in ({values})", "NotIn": f"{rule['key']} notin ({values})"}
+        words |= {"Exists": rule["key"], "DoesNotExist": f"!{rule['key']}"}
+        parts.append(words[rule["operator"]])
+    return ",".join(parts)
+
+
+def _message(text: str) -> str:
+    try:
+        return str(json.loads(text).get("message", text[:300]))
+    except ValueError:
+        return text[:300]

@@ -1,0 +1,134 @@
+"""Where to go back to, and the patch that does it: what `kubectl rollout undo` does, without what it loses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.decisions.history import CAUSE, LEDGER, RELEASE_KEYS, Mark, mark_of, read_ledger
+from pipeline.decisions.snapshot import without_hash
+from pipeline.errors import StageFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.decisions.snapshot import Revision, Snapshot
+
+Patch = list[dict[str, Any]]
+
+
+def kubectl_target(snapshot: Snapshot, number: int) -> Revision:
+    """Choose as kubectl does: 0 is the second-highest number, anything else exactly that one. Raises `StageFailed`."""
+    numbered = [(revision.number, revision) for revision in snapshot.revisions if revision.number is not None]
+    if number == 0:
+        ordered = sorted(numbered, key=lambda pair: pair[0])
+        if len(ordered) < 2 or ordered[-2][0] <= 0:  # noqa: PLR2004  # the second-highest
+            raise StageFailed(f"no rollout history found for {snapshot.name}: there is nothing to go back to")
+        return ordered[-2][1]
+    found = next((revision for there, revision in numbered if there == number), None)
+    if number < 0 or found is None:
+        there = ", ".join(str(value) for value in sorted(value for value, _ in numbered))
+        raise StageFailed(f"{snapshot.name} has no revision {number}", hint=f"revisions: {there or 'none'}")
+    return found
+
+
+def choose_target(snapshot: Snapshot, number: int | None, *, force: bool = False) -> Revision:
+    """Choose where to go: exactly `number`, or without one the last verified revision that is not the present one.
+
+    Raises `StageFailed` when there is none, when it is known bad and not forced, or when the rollout is paused.
+    """
+    if snapshot.paused:
+        raise StageFailed(
+            f"{snapshot.name} is paused: a rollback would not begin",
+            hint=f"kubectl rollout resume deployment/{snapshot.name}",
+        )
+    if number is None:
+        return _last_verified(snapshot)
+    target = kubectl_target(snapshot, number)
+    entry = read_ledger(snapshot).get(target.name)
+    if entry and entry.mark is Mark.BAD and not force:
+        raise StageFailed(
+            f"revision {number} is known bad since {entry.at}: {entry.reason}", hint="--force goes there all the same"
+        )
+    return target
+
+
+def _last_verified(snapshot: Snapshot) -> Revision:
+    ledger, current = read_ledger(snapshot), snapshot.current
+    good = [
+        revision
+        for revision in snapshot.revisions
+        if mark_of(ledger, revision) is Mark.VERIFIED and (current is None or revision.name != current.name)
+    ]
+    if not good:
+        raise StageFailed(
+            f"{snapshot.name} has no verified revision to go back to", hint="name one: nox -s history shows them"
+        )
+    return max(good, key=lambda revision: ledger[revision.name].at)
+
+
+def is_current(snapshot: Snapshot, target: Revision) -> bool:
+    """Tell whether the workload has this template already."""
+    return without_hash(snapshot.template) == without_hash(target.template)
+
+
+def build_undo(snapshot: Snapshot, target: Revision, *, cause: str, ledger: str | None = None) -> Patch:
+    """Build the patch to a revision: its template and what describes it; all other annotations stay as the user left them."""
+    annotations = {key: value for key, value in snapshot.annotations.items() if key not in RELEASE_KEYS}
+    annotations |= {key: target.annotations[key] for key in RELEASE_KEYS if key in target.annotations}
+    annotations[CAUSE] = cause
+    if ledger is not None:
+        annotations[LEDGER] = ledger
+    return [
+        _test(snapshot),
+        {"op": "replace", "path": "/spec/template", "value": without_hash(target.template)},
+        _annotate(annotations),
+    ]
+
+
+def build_release(snapshot: Snapshot, container: str | None, image: str, annotations: Mapping[str, str]) -> Patch:
+    """Build the patch that puts an image into the workload, and nothing else but our own annotations. Raises `StageFailed`."""
+    containers = snapshot.template["spec"]["containers"]
+    names = [item["name"] for item in containers]
+    if container is not None and container not in names:
+        raise StageFailed(f"{snapshot.name} has no container {container}", hint=f"containers: {', '.join(names)}")
+    index = 0 if container is None else names.index(container)
+    return [
+        _test(snapshot),
+        {"op": "replace", "path": f"/spec/template/spec/containers/{index}/image", "value": image},
+        _annotate({**{k: v for k, v in snapshot.annotations.items() if k not in RELEASE_KEYS}, **annotations}),
+    ]
+
+
+def build_mark(snapshot: Snapshot, ledger: str) -> Patch:
+    """Build the patch that only writes the ledger."""
+    return [_test(snapshot), _annotate({**snapshot.annotations, LEDGER: ledger})]
+
+
+def _test(snapshot: Snapshot) -> dict[str, Any]:
+    return {"op": "test", "path": "/metadata/resourceVersion", "value": snapshot.version}
+
+
+def _annotate(annotations: Mapping[str, str]) -> dict[str, Any]:
+    return {"op": "add", "path": "/metadata/annotations", "value": dict(annotations)}
+
+
+def needed_objects(template: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """List the ConfigMaps and Secrets that a template cannot start without, as (`configmaps` or `secrets`, name)."""
+    found: set[tuple[str, str]] = set()
+    spec = template["spec"]
+    for container in (*spec.get("initContainers", ()), *spec["containers"]):
+        for source in container.get("envFrom", ()):
+            found |= _references(source, ("configMapRef", "secretRef"), "name")
+        for variable in container.get("env", ()):
+            found |= _references(variable.get("valueFrom") or {}, ("configMapKeyRef", "secretKeyRef"), "name")
+    for volume in spec.get("volumes", ()):
+        found |= _references(volume, ("configMap",), "name") | _references(volume, ("secret",), "secretName")
+    return tuple(sorted(found))
+
+
+def _references(source: Mapping[str, Any], kinds: tuple[str, ...], field: str) -> set[tuple[str, str]]:
+    return {
+        ("secrets" if kind.startswith("secret") else "configmaps", source[kind][field])
+        for kind in kinds
+        if source.get(kind) and not source[kind].get("optional")
+    }

@@ -1,0 +1,255 @@
+"""deploy: plan, apply, follow, verify, then keep it or roll it back, as one transaction."""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pipeline.arguments import Parser
+from pipeline.decisions.history import CAUSE, COMMIT, VERSION, WHO, Mark, image_of, mark_of, read_ledger, write_ledger
+from pipeline.decisions.notices import Ending, Notice
+from pipeline.decisions.outcome import Outcome, Verdict
+from pipeline.decisions.rollback import build_release, build_undo, choose_target
+from pipeline.decisions.rollout import Phase, RolloutVerdict, judge_controller
+from pipeline.errors import ConfigurationError, NotRolledBack, PipelineError, RolledBack, StageFailed
+from pipeline.stages.announce import announce
+from pipeline.stages.migrate import migrate_environment
+from pipeline.stages.transaction import (
+    check,
+    check_permissions,
+    follow,
+    keep_mark,
+    make_entry,
+    open_site,
+    save_evidence,
+)
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from pipeline.decisions.snapshot import Revision, Snapshot
+    from pipeline.stages.context import Context
+    from pipeline.stages.transaction import Site
+
+_DIGEST = re.compile(r"\S+@sha256:[0-9a-f]{64}")
+
+
+class State(enum.StrEnum):
+    """Where a deploy stands."""
+
+    PLANNED = "planned"
+    APPLYING = "applying"
+    PROGRESSING = "progressing"
+    VERIFYING = "verifying"
+    VERIFIED = "verified"
+    ROLLING_BACK = "rolling-back"
+    ROLLED_BACK = "rolled-back"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deploy:
+    """All that a state needs to go on, or to be undone."""
+
+    state: State
+    site: Site
+    image: str
+    before: Snapshot
+    """The workload as it was."""
+    fallback: Revision | None
+    """Where a failure goes back to."""
+    commit: str = ""
+    version: str = ""
+
+
+def run(context: Context, arguments: Sequence[str]) -> Outcome:
+    """Deploy one image."""
+    options = _parse(arguments)
+    started = context.clock.monotonic()
+    deploy = _plan(context, options)
+    if options.dry_run:
+        return _dry_run(deploy)
+    try:
+        outcome = _transact(deploy)
+    except PipelineError as error:
+        _announce(deploy, _ending(error), error.message, context.clock.monotonic() - started)
+        raise
+    _announce(deploy, Ending.DEPLOYED, "", context.clock.monotonic() - started)
+    return outcome
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = Parser("deploy", "Put one digest into an environment, and keep it or roll it back.")
+    parser.add_argument("environment")
+    parser.add_argument("--image", metavar="NAME@sha256:…", help="by default what was built and pushed last")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan, ask the cluster, change nothing")
+    return parser.parse_args(arguments)
+
+
+def _plan(context: Context, options: argparse.Namespace) -> Deploy:
+    with context.report.phase(f"Plan for {options.environment}"):
+        site = open_site(context, options.environment)
+        image, commit, version = _choose_image(context, options.image)
+        before = site.cluster.read_workload()
+        build_release(before, site.target.container, image, {})
+        check_permissions(site, before)
+        if before.paused:
+            raise StageFailed(
+                f"{before.name} is paused: a rollout would not begin",
+                hint=f"kubectl rollout resume deployment/{before.name} -n {site.target.namespace}",
+            )
+        fallback = _find_fallback(before)
+        context.report.line(f"{image_of(before.template, site.target.container)} -> {image}")
+        context.report.line(
+            f"back, if it fails: {f'revision {fallback.number}' if fallback else 'nowhere: nothing complete runs'}"
+        )
+    return Deploy(
+        state=State.PLANNED, site=site, image=image, before=before, fallback=fallback, commit=commit, version=version
+    )
+
+
+def _choose_image(context: Context, given: str | None) -> tuple[str, str, str]:
+    """Return the image by digest, its commit and its version; the last two are empty for an image that is not ours."""
+    file = context.settings.reports / "build.json"
+    built = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    image = given or built.get("reference") or ""
+    if not image:
+        raise ConfigurationError(
+            "no image: none was built and pushed here", hint="nox -s build -- --push, or --image NAME@sha256:…"
+        )
+    if not _DIGEST.fullmatch(image):
+        raise ConfigurationError(
+            f"{image} has no digest: a tag may be another image tomorrow", hint="--image NAME@sha256:…"
+        )
+    if image.partition("@")[2] == built.get("digest"):
+        return image, built.get("commit") or "", built.get("version") or ""
+    return image, "", ""
+
+
+def _find_fallback(before: Snapshot) -> Revision | None:
+    """Choose what runs now when it is good or nothing bad is known of it, else the last verified revision."""
+    current = before.current
+    known = mark_of(read_ledger(before), current) if current else Mark.BAD
+    complete = judge_controller(before.workload).phase is Phase.COMPLETE
+    if known is Mark.VERIFIED or (known is Mark.UNKNOWN and complete):
+        return current
+    try:
+        return choose_target(before, None)
+    except StageFailed:
+        return None
+
+
+def _release(deploy: Deploy) -> list[dict[str, object]]:
+    facts = {COMMIT: deploy.commit, VERSION: deploy.version, WHO: deploy.site.who}
+    annotations = {key: value for key, value in facts.items() if value}
+    annotations[CAUSE] = f"deploy {deploy.image} by {deploy.site.who}"
+    return build_release(deploy.before, deploy.site.target.container, deploy.image, annotations)
+
+
+def _dry_run(deploy: Deploy) -> Outcome:
+    deploy.site.cluster.patch(_release(deploy), dry_run=True)
+    reason = f"would deploy {deploy.image}: the cluster accepts it; nothing was changed"
+    return Outcome(verdict=Verdict.CLEAN, reason=reason, target=deploy.site.environment)
+
+
+def _transact(deploy: Deploy) -> Outcome:
+    site, report = deploy.site, deploy.site.context.report
+    if site.target.migrate:
+        with report.phase("Migrate"):
+            migrate_environment(site.context, site.environment, deploy.image)
+    with report.phase("Apply"):
+        site.cluster.patch(_release(deploy))
+    deploy = replace(deploy, state=State.PROGRESSING)
+    try:
+        with report.phase("Follow"):
+            verdict, snapshot = follow(site)
+        if verdict.phase is Phase.COMPLETE:
+            deploy = replace(deploy, state=State.VERIFYING)
+            with report.phase("Verify"):
+                problem = check(site, snapshot)
+            verdict = RolloutVerdict(phase=Phase.FAILED, reason=problem) if problem else verdict
+    except PipelineError as error:
+        # Not known to be good is not good: what was there before is.
+        verdict, snapshot = RolloutVerdict(phase=Phase.FAILED, reason=f"not verified: {error.message}"), deploy.before
+    except KeyboardInterrupt:
+        roll_back(deploy, RolloutVerdict(phase=Phase.FAILED, reason="interrupted"), deploy.before)
+        raise
+    if verdict.phase is Phase.FAILED:
+        where = roll_back(deploy, verdict, snapshot)
+        raise RolledBack(
+            f"{deploy.image} failed: {verdict.reason}; {where}", hint=verdict.fault.hint if verdict.fault else ""
+        )
+    keep_mark(site, Mark.VERIFIED, verdict.reason)
+    return Outcome(
+        verdict=Verdict.CLEAN,
+        reason=f"{deploy.image} runs and is verified: {verdict.reason}",
+        digest=deploy.image.partition("@")[2],
+        target=site.environment,
+    )
+
+
+def roll_back(deploy: Deploy, verdict: RolloutVerdict, snapshot: Snapshot) -> str:
+    """Save the evidence, mark the revision bad, go back and verify. Raises `NotRolledBack` when the earlier state is not back."""
+    site, report = deploy.site, deploy.site.context.report
+    report.line(f"FAILED: {verdict.reason}", style="red")
+    try:
+        folder = _save(deploy, verdict, snapshot)
+        if deploy.fallback is None:
+            raise StageFailed("there is no earlier revision that is known to be good")
+        with report.phase(f"Roll back to revision {deploy.fallback.number}"):
+            now = site.cluster.read_workload()
+            site.cluster.patch(_undo(deploy, now, verdict.reason))
+            back, after = follow(site)
+            if back.phase is Phase.FAILED:
+                raise StageFailed(back.reason)
+        with report.phase("Verify what is back"):
+            if problem := check(site, after):
+                raise StageFailed(f"it is back, but {problem}")
+    except PipelineError as error:
+        raise NotRolledBack(
+            f"{deploy.image} failed: {verdict.reason}; NOT rolled back: {error.message}", hint="docs/operations.md"
+        ) from None
+    return f"rolled back to {image_of(after.template, site.target.container)}{folder}"
+
+
+def _undo(deploy: Deploy, now: Snapshot, reason: str) -> list[dict[str, object]]:
+    assert deploy.fallback is not None  # noqa: S101  # the caller has looked
+    current, ledger = now.current, None
+    if current is not None and current.name != deploy.fallback.name:
+        ledger = write_ledger(now, current.name, make_entry(deploy.site, Mark.BAD, reason))
+    cause = f"rollback to revision {deploy.fallback.number} by {deploy.site.who}"
+    return build_undo(now, deploy.fallback, cause=cause, ledger=ledger)
+
+
+def _save(deploy: Deploy, verdict: RolloutVerdict, snapshot: Snapshot) -> str:
+    """Save the evidence; that it cannot be saved delays no rollback."""
+    try:
+        return f"; evidence: {save_evidence(deploy.site, verdict, snapshot, deploy.before)}"
+    except (PipelineError, OSError) as error:
+        deploy.site.context.report.warn(f"evidence not saved: {error}")
+        return ""
+
+
+def _ending(error: PipelineError) -> Ending:
+    return {RolledBack: Ending.ROLLED_BACK, NotRolledBack: Ending.NOT_ROLLED_BACK}.get(type(error), Ending.UNCHANGED)
+
+
+def _announce(deploy: Deploy, ending: Ending, reason: str, seconds: float) -> None:
+    site = deploy.site
+    notice = Notice(
+        project=site.context.settings.config.project,
+        environment=site.environment,
+        ending=ending,
+        version=deploy.version,
+        revision=deploy.commit,
+        image=deploy.image,
+        reason=reason,
+        who=site.who,
+        seconds=seconds,
+        service_url=site.target.url or "",
+    )
+    announce(site.context, notice)

@@ -1,0 +1,88 @@
+"""rollback: go back to a revision, or without one to the last verified one; followed and verified like a deploy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.arguments import Parser
+from pipeline.decisions.history import Mark, image_of
+from pipeline.decisions.outcome import Outcome, Verdict
+from pipeline.decisions.rollback import build_undo, choose_target, is_current, needed_objects
+from pipeline.decisions.rollout import Phase
+from pipeline.errors import NotRolledBack, PipelineError, StageFailed
+from pipeline.stages.transaction import check, check_permissions, follow, keep_mark, open_site
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from pipeline.decisions.snapshot import Revision, Snapshot
+    from pipeline.stages.context import Context
+    from pipeline.stages.transaction import Site
+
+
+def run(context: Context, arguments: Sequence[str]) -> Outcome:
+    """Go back."""
+    options = _parse(arguments)
+    with context.report.phase(f"Plan for {options.environment}"):
+        site = open_site(context, options.environment)
+        before = site.cluster.read_workload()
+        target = choose_target(before, options.revision, force=options.force)
+        if is_current(before, target):
+            reason = f"revision {target.number} runs already; nothing was changed"
+            return Outcome(verdict=Verdict.CLEAN, reason=reason, target=site.environment)
+        check_permissions(site, before)
+        _check_needs(site, target)
+        container = site.target.container
+        context.report.line(f"{image_of(before.template, container)} -> {image_of(target.template, container)}")
+    patch = build_undo(before, target, cause=f"rollback to revision {target.number} by {site.who}")
+    if options.dry_run:
+        site.cluster.patch(patch, dry_run=True)
+        reason = f"would go back to revision {target.number}: the cluster accepts it; nothing was changed"
+        return Outcome(verdict=Verdict.CLEAN, reason=reason, target=site.environment)
+    site.cluster.patch(patch)
+    return _finish(site, target)
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = Parser("rollback", "Go back to a revision, or to the last verified one.")
+    parser.add_argument("revision", nargs="?", type=int, help="as `nox -s history` shows it")
+    parser.add_argument("--environment", required=True)
+    parser.add_argument("--force", action="store_true", help="go also to a revision that is known bad")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan, ask the cluster, change nothing")
+    return parser.parse_args(arguments)
+
+
+def _check_needs(site: Site, target: Revision) -> None:
+    """Make sure that what the revision needs is still there."""
+    missing = [
+        f"{kind[:-1]} {name}" for kind, name in needed_objects(target.template) if not site.cluster.exists(kind, name)
+    ]
+    if missing:
+        raise StageFailed(f"revision {target.number} needs what is no longer there: {', '.join(missing)}")
+
+
+def _finish(site: Site, target: Revision) -> Outcome:
+    """Follow and verify. From here on an error leaves the workload changed."""
+    try:
+        with site.context.report.phase("Follow"):
+            verdict, snapshot = follow(site)
+        if verdict.phase is Phase.FAILED:
+            raise StageFailed(verdict.reason)
+        with site.context.report.phase("Verify"):
+            if problem := check(site, snapshot):
+                raise StageFailed(problem)
+        keep_mark(site, Mark.VERIFIED, "rolled back to it")
+    except PipelineError as error:
+        raise NotRolledBack(
+            f"revision {target.number} was put back but is not good: {error.message}", hint=error.hint
+        ) from None
+    return _done(site, target, snapshot)
+
+
+def _done(site: Site, target: Revision, snapshot: Snapshot) -> Outcome:
+    image = image_of(snapshot.template, site.target.container)
+    reason = f"back to what was revision {target.number}: {image} runs and is verified"
+    return Outcome(
+        verdict=Verdict.CLEAN, reason=reason, digest=image.partition("@")[2] or None, target=site.environment
+    )

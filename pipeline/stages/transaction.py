@@ -1,0 +1,197 @@
+"""What deploy, rollback and verify share: reach the environment, follow a rollout, verify it, keep what is known of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.decisions.health import Health, worst_health
+from pipeline.decisions.history import COMMIT, VERSION, Entry, image_of, write_ledger
+from pipeline.decisions.jsonpath import parse_assertion
+from pipeline.decisions.permissions import describe_missing, find_missing, plan_permissions
+from pipeline.decisions.rollback import build_mark, needed_objects
+from pipeline.decisions.rollout import Phase, Progress, RolloutPolicy, judge_rollout
+from pipeline.errors import ConfigurationError, StageFailed, Unknown
+from pipeline.settings.environments import Kind
+from pipeline.stages.health_checks import check_health, check_metrics, open_service
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.clients import Cluster
+    from pipeline.decisions.history import Mark
+    from pipeline.decisions.rollout import RolloutVerdict
+    from pipeline.decisions.snapshot import Snapshot
+    from pipeline.settings.environments import Target
+    from pipeline.stages.context import Context
+
+_INTERVAL = 0.3
+_OUTAGE = 30.0
+"""Seconds for which the API server may be away while a rollout is followed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """One environment, opened."""
+
+    context: Context
+    environment: str
+    target: Target
+    cluster: Cluster
+
+    @property
+    def who(self) -> str:
+        """Whoever started this, for the records."""
+        variables = self.context.settings.environment.variables
+        names = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "LOGNAME")
+        return next((variables[name] for name in names if variables.get(name)), "unknown")
+
+
+def open_site(context: Context, environment: str) -> Site:
+    """Reach an environment. Raises `ConfigurationError` for one that is not configured."""
+    targets = context.settings.config.environments
+    if environment not in targets:
+        raise ConfigurationError(f"unknown environment {environment!r}; environments: {', '.join(targets) or 'none'}")
+    target = targets[environment]
+    return Site(context=context, environment=environment, target=target, cluster=context.open_cluster(target))
+
+
+def check_permissions(site: Site, snapshot: Snapshot) -> None:
+    """Ask for every permission before anything is changed. Raises `StageFailed` that names what is missing."""
+    if site.target.kind is not Kind.DEPLOYMENT:
+        raise ConfigurationError(f"{site.environment}: only a Deployment can be changed, not a {site.target.kind}")
+    secrets = [name for resource, name in needed_objects(snapshot.template) if resource == "secrets"]
+    wanted = plan_permissions(secrets=secrets, proxy=not site.target.url, migrate=site.target.migrate)
+    if missing := find_missing(wanted, site.cluster.allowed):
+        raise StageFailed(
+            f"in {site.target.namespace} this account may not {describe_missing(missing)}",
+            hint="kubernetes/rbac/role.yaml",
+        )
+
+
+def follow(site: Site) -> tuple[RolloutVerdict, Snapshot]:
+    """Look until the rollout is complete or has failed; each news is a line. Raises `Unknown` when the cluster stays away."""
+    context, shown = site.context, ""
+    policy = RolloutPolicy(timeout=site.target.timeout, hold=site.target.hold)
+    seen = context.clock.monotonic()
+    progress = Progress(since=seen)
+    while True:
+        now = context.clock.monotonic()
+        try:
+            snapshot = site.cluster.read_snapshot()
+        except Unknown as error:
+            if now - seen > _OUTAGE:
+                raise
+            shown = _show(context, error.message, shown)
+            context.clock.sleep(_INTERVAL)
+            continue
+        seen = context.clock.monotonic()
+        verdict, progress = judge_rollout(snapshot, progress, policy, seen)
+        shown = _show(context, verdict.reason, shown)
+        if verdict.phase is not Phase.PROGRESSING:
+            return verdict, snapshot
+        context.clock.sleep(_INTERVAL)
+
+
+def _show(context: Context, text: str, before: str) -> str:
+    if text != before:
+        context.report.line(text, style="dim")
+    return text
+
+
+def check(site: Site, snapshot: Snapshot) -> str:
+    """Verify what runs, and return why it is not good; empty when it is. Raises `Unknown` when it could not be measured."""
+    facts = _facts(site, snapshot)
+    context = _without_unknown_facts(site.context, facts)
+    pods = [pod.name for pod in snapshot.new_pods if pod.ready]
+    http = open_service(context, site.target, snapshot.template, pods)
+    known = {name: facts.get(name, "") for name in ("version", "revision", "digest", "environment")}
+    verdicts = (*check_health(context, http, known), *check_metrics(context))
+    worst = worst_health(verdicts)
+    if worst is Health.SUCCESSFUL:
+        return ""
+    reason = next(str(verdict) for verdict in verdicts if verdict.health is worst)
+    if worst is Health.FAILED:
+        return reason
+    raise Unknown(reason)
+
+
+def _facts(site: Site, snapshot: Snapshot) -> dict[str, str]:
+    annotations, image = snapshot.annotations, image_of(snapshot.template, site.target.container)
+    facts = {
+        "version": annotations.get(VERSION, ""),
+        "revision": annotations.get(COMMIT, ""),
+        "environment": site.environment,
+    }
+    return {name: value for name, value in {**facts, "digest": image.partition("@")[2]}.items() if value}
+
+
+def _without_unknown_facts(context: Context, facts: Mapping[str, str]) -> Context:
+    """Leave out, and say so, what cannot be compared because nobody recorded it, such as the commit of a foreign revision."""
+    config = context.settings.config
+    smoke = tuple(dataclasses.replace(item, json=_known(context, item.json, facts)) for item in config.verify.smoke)
+    verify = dataclasses.replace(config.verify, json=_known(context, config.verify.json, facts), smoke=smoke)
+    settings = dataclasses.replace(context.settings, config=dataclasses.replace(config, verify=verify))
+    return dataclasses.replace(context, settings=settings)
+
+
+def _known(context: Context, assertions: tuple[str, ...], facts: Mapping[str, str]) -> tuple[str, ...]:
+    kept = []
+    for text in assertions:
+        try:
+            parse_assertion(text, facts)
+        except ValueError:
+            context.report.warn(f"not checked, because nobody recorded what it compares with: {text}")
+        else:
+            kept.append(text)
+    return tuple(kept)
+
+
+def keep_mark(site: Site, mark: Mark, reason: str) -> None:
+    """Write into the ledger what is known of the present revision. Raises as `Cluster.patch` does."""
+    snapshot = site.cluster.read_workload()
+    current = snapshot.current
+    if current is not None:
+        site.cluster.patch(build_mark(snapshot, write_ledger(snapshot, current.name, make_entry(site, mark, reason))))
+
+
+def make_entry(site: Site, mark: Mark, reason: str) -> Entry:
+    """Make a line of the ledger, as of now."""
+    return Entry(mark=mark, at=site.context.clock.now().isoformat(timespec="milliseconds"), who=site.who, reason=reason)
+
+
+def save_evidence(site: Site, verdict: RolloutVerdict, snapshot: Snapshot, before: Snapshot | None) -> str:
+    """Keep what an undo would destroy in `reports/incident-…`, without secrets; return the folder relative to the project."""
+    context = site.context
+    folder = context.settings.reports / f"incident-{context.clock.now():%Y%m%dT%H%M%SZ}-{site.environment}"
+    folder.mkdir(parents=True, exist_ok=True)
+    documents: dict[str, Any] = {
+        "verdict.json": {"phase": verdict.phase, "reason": verdict.reason, "workload": snapshot.name},
+        "workload.json": snapshot.workload,
+        "pods.json": [dataclasses.asdict(pod) for pod in snapshot.pods],
+        "events.json": [dataclasses.asdict(event) for event in snapshot.events],
+        "templates.json": {"before": before.template if before else None, "after": snapshot.template},
+    }
+    for name, document in documents.items():
+        _write(context, folder / name, json.dumps(document, indent=2, default=str))
+    _save_logs(site, snapshot, folder)
+    return str(folder.relative_to(context.settings.root).as_posix())
+
+
+def _save_logs(site: Site, snapshot: Snapshot, folder: Any) -> None:
+    for pod in snapshot.new_pods[:3]:
+        for container in pod.containers:
+            for previous in (True, False):
+                text = site.cluster.read_log(pod.name, container.name, previous=previous)
+                if text:
+                    word = "previous" if previous else "current"
+                    _write(site.context, folder / f"{pod.name}.{container.name}.{word}.log", text)
+                    site.context.report.block(
+                        f"{pod.name} {container.name} ({word})", "\n".join(text.splitlines()[-20:])
+                    )
+
+
+def _write(context: Context, file: Any, text: str) -> None:
+    file.write_text(context.report.redact(text), encoding="utf-8")

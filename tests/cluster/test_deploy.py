@@ -1,0 +1,167 @@
+"""Deploys on a real cluster: kept when good, rolled back with the reason when bad, the earlier version serving."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.cluster.kube import ROOT, apply, get, kubectl, new_namespace, registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.cluster
+
+SERVER = (
+    "import http.server as h,os,sys\n"
+    "mode=os.environ.get('MODE','')\n"
+    "if mode=='crash': sys.exit('no database')\n"
+    "class H(h.BaseHTTPRequestHandler):\n"
+    "  def do_GET(s):\n"
+    "    s.send_response(500 if mode=='sick' else 200); s.end_headers(); s.wfile.write(b'{\"status\": \"healthy\"}')\n"
+    "  def log_message(*a): pass\n"
+    "h.ThreadingHTTPServer(('',8000),H).serve_forever()\n"
+)
+PROJECT = """
+[tool.pipeline]
+project = "shop"
+[tool.pipeline.environments.test]
+namespace = "{namespace}"
+workload = "shop"
+hold = 1
+timeout = 30
+[tool.pipeline.verify]
+path = "/"
+json = ['$.status == "healthy"']
+"""
+
+
+def digest() -> str:
+    """The base image by digest."""
+    found = (
+        kubectl("get", "--raw", "/version")
+        and subprocess.run(
+            [
+                "docker",
+                "buildx",
+                "imagetools",
+                "inspect",
+                f"{registry()}/library/python:3.13-slim",
+                "--format",
+                "{{json .Manifest.Digest}}",
+            ],
+            text=True,
+            capture_output=True,
+            check=True,
+        ).stdout
+    )
+    return f"{registry()}/library/python@{json.loads(found)}"
+
+
+def shop(mode: str = "", **more: Any) -> dict[str, Any]:
+    """A Deployment of one pod whose behaviour is in its template."""
+    container = {
+        "name": "shop",
+        "image": "python:3.13-slim",
+        "command": ["python", "-c", SERVER],
+        "env": [{"name": "MODE", "value": mode}],
+        "ports": [{"containerPort": 8000}],
+        "readinessProbe": {"tcpSocket": {"port": 8000}, "periodSeconds": 1},
+        **more,
+    }
+    pod = {"terminationGracePeriodSeconds": 0, "containers": [container]}
+    spec = {
+        "selector": {"matchLabels": {"app": "shop"}},
+        "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        "template": {"metadata": {"labels": {"app": "shop"}}, "spec": pod},
+    }
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "shop"}, "spec": spec}
+
+
+@pytest.fixture
+def namespace(tmp_path: Path) -> Iterator[str]:
+    with new_namespace("rollout") as name:
+        (tmp_path / "pyproject.toml").write_text(PROJECT.format(namespace=name))
+        yield name
+
+
+def pipeline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a stage as its user does."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "CI": ""}
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *arguments], cwd=folder, env=env, text=True, capture_output=True, check=False
+    )
+
+
+def marks(folder: Path) -> list[tuple[int, str]]:
+    """Number and mark of each revision."""
+    done = pipeline(folder, "history", "test", "--json")
+    line = next(line for line in done.stdout.splitlines() if line.startswith("["))
+    return [(item["number"], item["mark"]) for item in json.loads(line)]
+
+
+def running(namespace: str) -> dict[str, Any]:
+    """The container that the Deployment asks for now."""
+    return dict(get(namespace, "deployment", "shop")["spec"]["template"]["spec"]["containers"][0])
+
+
+def test_good_then_bad_then_back(tmp_path: Path, namespace: str) -> None:
+    """A good image is kept and marked; one that is not there is failed with the reason, and the good one serves on."""
+    good = digest()
+    apply(namespace, shop())
+    kubectl("rollout", "status", "deployment/shop", "-n", namespace, "--timeout=60s")
+
+    kept = pipeline(tmp_path, "deploy", "test", "--image", good)
+    bad = f"{registry()}/library/python@sha256:{'0' * 64}"
+    failed = pipeline(tmp_path, "deploy", "test", "--image", bad)
+
+    assert kept.returncode == 0, kept.stdout + kept.stderr
+    assert failed.returncode == 4, failed.stdout + failed.stderr
+    assert "the image is not there" in failed.stdout
+    assert running(namespace)["image"] == good
+    assert [mark for _, mark in marks(tmp_path)] == ["unknown", "bad", "verified"]
+    assert list(tmp_path.glob("reports/incident-*/events.json"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [pytest.param("crash", "exit code 1", id="crash at start"), pytest.param("sick", "500", id="health 500")],
+)
+def test_a_bad_revision_is_found_and_left(tmp_path: Path, namespace: str, mode: str, reason: str) -> None:
+    """`verify` names why what runs is bad; rollback goes to the last verified revision, whatever its number."""
+    apply(namespace, shop())
+    assert pipeline(tmp_path, "verify", "test").returncode == 0
+    apply(namespace, shop(mode))
+
+    found = pipeline(tmp_path, "verify", "test")
+    back = pipeline(tmp_path, "rollback", "--environment", "test")
+
+    assert (found.returncode, reason in found.stdout) == (3, True), found.stdout + found.stderr
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert running(namespace)["env"] == [{"name": "MODE"}]
+
+
+def test_what_cannot_begin_changes_nothing(tmp_path: Path, namespace: str) -> None:
+    """One line each, the code as designed, the Deployment as it was."""
+    apply(namespace, shop())
+    before = get(namespace, "deployment", "shop")["metadata"]["generation"]
+    cases = {
+        ("deploy",): 2,
+        ("deploy", "nowhere"): 2,
+        ("deploy", "test", "--image", "python:3.13-slim"): 2,
+        ("rollback", "--environment", "test"): 3,
+        ("rollback", "9", "--environment", "test"): 3,
+        ("rollback", "1", "--environment", "test"): 0,
+        ("deploy", "test", "--image", digest(), "--dry-run"): 0,
+    }
+
+    codes = {arguments: pipeline(tmp_path, *arguments).returncode for arguments in cases}
+
+    assert codes == cases
+    assert get(namespace, "deployment", "shop")["metadata"]["generation"] == before

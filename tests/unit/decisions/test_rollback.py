@@ -1,0 +1,196 @@
+"""Where a rollback goes, what its patch keeps, and what is remembered of revisions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pipeline.decisions.history import COMMIT, LEDGER, Entry, Mark, list_history, read_ledger, write_ledger
+from pipeline.decisions.rollback import (
+    build_release,
+    build_undo,
+    choose_target,
+    is_current,
+    kubectl_target,
+    needed_objects,
+)
+from pipeline.decisions.snapshot import Revision, Snapshot, find_revision, read_event, read_pod, read_revision
+from pipeline.errors import StageFailed
+
+
+def template(image: str, **labels: str) -> dict[str, Any]:
+    return {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "shop", "image": image}]}}
+
+
+def revision(number: int | None, image: str, **annotations: Any) -> Revision:
+    name = f"shop-{image}"
+    created = f"2026-01-0{number or 9}T00:00:00Z"
+    return Revision(
+        name=name,
+        number=number,
+        created=created,
+        template=template(image, **{"pod-template-hash": name}),
+        annotations=annotations,
+    )
+
+
+def ledger(**marks: tuple[Mark, str]) -> str:
+    return json.dumps(
+        {f"shop-{name}": {"mark": mark, "at": at, "who": "", "reason": "why"} for name, (mark, at) in marks.items()}
+    )
+
+
+def shop(*revisions: Revision, image: str, paused: Any = False, **annotations: Any) -> Snapshot:
+    metadata = {"name": "shop", "resourceVersion": "7", "annotations": annotations}
+    return Snapshot(
+        workload={"metadata": metadata, "spec": {"template": template(image), "paused": paused}}, revisions=revisions
+    )
+
+
+THREE = (revision(1, "a"), revision(2, "b"), revision(4, "c"), revision(None, "odd"))
+
+
+@pytest.mark.parametrize(
+    ("number", "found"),
+    [
+        pytest.param(0, "shop-b", id="second highest"),
+        pytest.param(4, "shop-c", id="exactly"),
+        pytest.param(1, "shop-a", id="first"),
+    ],
+)
+def test_kubectls_choice(number: int, found: str) -> None:
+    assert kubectl_target(shop(*THREE, image="c"), number).name == found
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "number", "words"),
+    [
+        pytest.param(shop(*THREE, image="c"), 3, "no revision 3", id="unknown number"),
+        pytest.param(shop(*THREE, image="c"), -1, "no revision -1", id="negative"),
+        pytest.param(shop(THREE[0], image="a"), 0, "nothing to go back to", id="no history"),
+        pytest.param(shop(*THREE, image="c"), None, "no verified revision", id="nothing verified"),
+        pytest.param(shop(*THREE, image="c", paused=True), 1, "is paused", id="paused"),
+        pytest.param(
+            shop(*THREE, image="c", **{LEDGER: ledger(a=(Mark.BAD, "1"))}), 1, "known bad since 1: why", id="known bad"
+        ),
+        pytest.param(
+            shop(*THREE, image="c", **{LEDGER: ledger(c=(Mark.VERIFIED, "1"))}),
+            None,
+            "no verified",
+            id="only the present",
+        ),
+    ],
+)
+def test_refusals(snapshot: Snapshot, number: int | None, words: str) -> None:
+    with pytest.raises(StageFailed, match=words):
+        kubectl_target(snapshot, 0) if number == 0 else choose_target(snapshot, number)
+
+
+def test_the_last_verified_one_is_chosen_not_the_previous_number() -> None:
+    known = ledger(a=(Mark.VERIFIED, "2"), b=(Mark.BAD, "3"), c=(Mark.VERIFIED, "1"))
+
+    assert choose_target(shop(*THREE, image="b", **{LEDGER: known}), None).name == "shop-a"
+
+
+def test_force_goes_to_a_bad_one() -> None:
+    assert choose_target(shop(*THREE, image="c", **{LEDGER: ledger(a=(Mark.BAD, "1"))}), 1, force=True).name == "shop-a"
+
+
+def test_an_undo_keeps_what_the_user_added_later() -> None:
+    """The resourceVersion is tested first; the template comes without the controller's label, and its own commit with it."""
+    target = revision(1, "a", **{COMMIT: "old", "note": "then"})
+    test, replaced, annotated = build_undo(
+        shop(target, image="c", note="now", **{COMMIT: "new"}), target, cause="why", ledger="{}"
+    )
+
+    assert test == {"op": "test", "path": "/metadata/resourceVersion", "value": "7"}
+    assert replaced["value"] == template("a")
+    assert annotated["value"] == {"note": "now", COMMIT: "old", "kubernetes.io/change-cause": "why", LEDGER: "{}"}
+
+
+def test_a_release_changes_one_image() -> None:
+    patch = build_release(shop(image="a"), "shop", "b", {"x": "1"})
+
+    assert [step["path"] for step in patch] == [
+        "/metadata/resourceVersion",
+        "/spec/template/spec/containers/0/image",
+        "/metadata/annotations",
+    ]
+    with pytest.raises(StageFailed, match="no container web"):
+        build_release(shop(image="a"), "web", "b", {})
+
+
+def test_the_oldest_equal_revision_is_the_present_one() -> None:
+    twin = Revision(name="shop-twin", number=9, created="2026-02-01T00:00:00Z", template=template("a"))
+
+    assert find_revision((twin, *THREE), template("a")) == THREE[0]
+    assert is_current(shop(*THREE, image="a"), THREE[0])
+    assert not is_current(shop(*THREE, image="a"), THREE[1])
+
+
+def test_copies_of_the_ledger_are_merged_by_age() -> None:
+    """A foreign undo put an old copy on the Deployment; the ReplicaSet still has the newer one."""
+    copies = (revision(1, "a", **{LEDGER: ledger(a=(Mark.BAD, "2"))}), revision(2, "b", **{LEDGER: "no json"}))
+    snapshot = shop(*copies, image="a", **{LEDGER: ledger(a=(Mark.VERIFIED, "1"))})
+
+    assert read_ledger(snapshot)["shop-a"].mark is Mark.BAD
+
+
+def test_the_ledger_forgets_revisions_that_are_gone() -> None:
+    snapshot = shop(THREE[0], image="a", **{LEDGER: ledger(gone=(Mark.BAD, "1"))})
+    text = write_ledger(snapshot, "shop-a", Entry(mark=Mark.VERIFIED, at="2", reason="x" * 500))
+
+    assert list(json.loads(text)) == ["shop-a"]
+    assert len(json.loads(text)["shop-a"]["reason"]) == 200
+
+
+def test_history_is_in_kubectls_order() -> None:
+    lines = list_history(shop(*reversed(THREE), image="b", **{LEDGER: ledger(b=(Mark.VERIFIED, "1"))}), None)
+
+    assert [(line.number, line.mark, line.current, line.cause) for line in lines] == [
+        (1, Mark.UNKNOWN, False, "<none>"),
+        (2, Mark.VERIFIED, True, "<none>"),
+        (4, Mark.UNKNOWN, False, "<none>"),
+    ]
+
+
+def test_what_a_template_needs() -> None:
+    container = {
+        "envFrom": [{"configMapRef": {"name": "a"}}, {"secretRef": {"name": "b", "optional": True}}],
+        "env": [
+            {"name": "plain", "value": "1"},
+            {"name": "key", "valueFrom": {"secretKeyRef": {"name": "c", "key": "k"}}},
+        ],
+    }
+    volumes = [{"configMap": {"name": "d"}}, {"secret": {"secretName": "e"}}, {"emptyDir": {}}]
+
+    assert needed_objects({"spec": {"containers": [container], "volumes": volumes}}) == (
+        ("configmaps", "a"),
+        ("configmaps", "d"),
+        ("secrets", "c"),
+        ("secrets", "e"),
+    )
+
+
+def test_objects_of_the_api_are_taken_apart() -> None:
+    metadata = {"name": "x", "creationTimestamp": "t", "annotations": {"deployment.kubernetes.io/revision": "seven"}}
+    owner = {"name": "shop-a", "controller": True}
+    scheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "full"}
+    state = {
+        "name": "shop",
+        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+        "lastState": {"terminated": {"exitCode": 3}},
+    }
+    pod = read_pod(
+        {
+            "metadata": {"name": "p", "ownerReferences": [owner]},
+            "status": {"conditions": [scheduled], "containerStatuses": [state]},
+        }
+    )
+    event = read_event({"metadata": {"creationTimestamp": "t"}, "involvedObject": {"name": "p"}, "reason": "Failed"})
+
+    assert read_revision({"metadata": metadata, "spec": {"template": {}}}).number is None
+    assert (pod.owner, pod.unschedulable, pod.containers[0].exit_code) == ("shop-a", "full", 3)
+    assert (event.name, event.when) == ("p", "t")
