@@ -1,0 +1,309 @@
+"""Deploy, rollback, verify, history and status on a cluster of fakes that behaves as the controller does."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline.decisions.history import LEDGER
+from pipeline.decisions.http import Answer
+from pipeline.decisions.snapshot import Container, Event, Pod, Revision, Snapshot, find_revision
+from pipeline.errors import ConfigurationError, NotRolledBack, RolledBack, StageFailed, Unknown
+from pipeline.stages import deploy, history, rollback, status, verify
+from tests.fakes import make_world
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.decisions.http import Request
+    from pipeline.decisions.permissions import Access
+    from tests.fakes import World
+
+GOOD, BAD, SICK, GONE = (f"shop@sha256:{letter * 64}" for letter in "abcd")
+
+
+def template(image: str) -> dict[str, Any]:
+    secret = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "db", "key": "k"}}}
+    return {
+        "spec": {"containers": [{"name": "shop", "image": image, "env": [secret], "ports": [{"containerPort": 80}]}]}
+    }
+
+
+@dataclass
+class FakeCluster:
+    """One Deployment of one pod; images decide how their pods fare."""
+
+    workload: dict[str, Any] = field(default_factory=dict)
+    revisions: list[Revision] = field(default_factory=list)
+    patches: list[Any] = field(default_factory=list)
+    missing: frozenset[str] = frozenset()
+    """Resources that may not be touched."""
+    secrets: frozenset[str] = frozenset({"db"})
+    outage: int = 0
+    """How many looks fail from now on."""
+    interrupt: bool = False
+
+    def __post_init__(self) -> None:
+        metadata = {"name": "shop", "resourceVersion": "1", "generation": 1, "annotations": {}}
+        self.workload = {
+            "kind": "Deployment",
+            "metadata": metadata,
+            "spec": {"replicas": 1, "template": template("shop:old")},
+        }
+        self._control()
+
+    def _control(self) -> None:
+        spec, metadata = self.workload["spec"], self.workload["metadata"]
+        if find_revision(tuple(self.revisions), spec["template"]) is None:
+            number = len(self.revisions) + 1
+            made = Revision(
+                name=f"shop-{number}",
+                number=number,
+                created=f"2026-01-0{number}",
+                template=copy.deepcopy(spec["template"]),
+            )
+            self.revisions.append(made)
+        up = int(spec["template"]["spec"]["containers"][0]["image"] != BAD)
+        counts = {"replicas": 1, "updatedReplicas": 1, "availableReplicas": up}
+        self.workload["status"] = {"observedGeneration": metadata["generation"], **counts}
+
+    @property
+    def image(self) -> str:
+        return str(self.workload["spec"]["template"]["spec"]["containers"][0]["image"])
+
+    def allowed(self, access: Access) -> bool:
+        return access.resource not in self.missing
+
+    def read_workload(self) -> Snapshot:
+        return Snapshot(workload=copy.deepcopy(self.workload), revisions=tuple(self.revisions))
+
+    def read_snapshot(self) -> Snapshot:
+        if self.interrupt and self.image != "shop:old":
+            self.interrupt = False
+            raise KeyboardInterrupt
+        if self.outage:
+            self.outage -= 1
+            raise Unknown("nobody answers")
+        snapshot = self.read_workload()
+        assert snapshot.current is not None
+        container = Container(
+            name="shop",
+            ready=self.image != BAD,
+            waiting="ErrImagePull" if self.image == BAD else "",
+            message="not found",
+        )
+        pod = Pod(
+            name="pod", owner=snapshot.current.name, phase="Running", ready=container.ready, containers=(container,)
+        )
+        event = Event(name="pod", reason="Failed", message="not found")
+        return Snapshot(workload=snapshot.workload, revisions=snapshot.revisions, pods=(pod,), events=(event,))
+
+    def patch(self, operations: list[dict[str, Any]], *, dry_run: bool = False) -> dict[str, Any]:
+        assert operations[0]["value"] == self.workload["metadata"]["resourceVersion"]
+        if dry_run:
+            return self.workload
+        self.patches.append(operations)
+        for operation in operations[1:]:
+            *path, last = operation["path"].strip("/").split("/")
+            at: Any = self.workload
+            for part in path:
+                at = at[int(part) if part.isdecimal() else part]
+            at[last] = operation["value"]
+        metadata = self.workload["metadata"]
+        metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
+        self._control()
+        return self.workload
+
+    def exists(self, resource: str, name: str) -> bool:
+        return name in self.secrets
+
+    def read_log(self, pod: str, container: str, *, previous: bool = False) -> str:
+        return "" if previous else "last words"
+
+
+@dataclass
+class FakePods:
+    cluster: FakeCluster
+
+    def send(self, request: Request) -> Answer:
+        text = json.dumps({"status": "healthy", "revision": "abc"})
+        return Answer(status=500 if self.cluster.image == SICK else 200, text=text, source="pod")
+
+
+def make(root: Path, cluster: FakeCluster, **environment: Any) -> World:
+    target = {"namespace": "shop", "workload": "shop", "hold": 1, "timeout": 20, **environment}
+    clients: dict[str, Any] = {"open_cluster": lambda target: cluster, "open_pods": lambda *_: FakePods(cluster)}
+    checks = {"json": ['$.status == "healthy"', '$.revision == "{revision}"']}
+    return make_world(root, None, {"USER": "ann"}, clients, environments={"test": target}, verify=checks)
+
+
+def marks(cluster: FakeCluster) -> dict[str, str]:
+    text = cluster.workload["metadata"]["annotations"].get(LEDGER, "{}")
+    return {name: entry["mark"] for name, entry in json.loads(text).items()}
+
+
+def test_a_good_image_is_kept(tmp_path: Path) -> None:
+    """It runs, is marked verified, and what nobody recorded is named as not checked."""
+    cluster = FakeCluster()
+    world = make(tmp_path, cluster)
+
+    outcome = deploy.run(world.context, ["test", "--image", GOOD])
+
+    assert (outcome.digest, cluster.image, marks(cluster)) == (f"sha256:{'a' * 64}", GOOD, {"shop-2": "verified"})
+    assert "not checked, because nobody recorded" in world.printed
+
+
+def test_what_was_built_last_is_the_default(tmp_path: Path) -> None:
+    """Its commit is compared with what answers."""
+    cluster = FakeCluster()
+    world = make(tmp_path, cluster)
+    world.context.settings.reports.mkdir()
+    built = {"reference": GOOD, "digest": GOOD.partition("@")[2], "commit": "another", "version": "1"}
+    (world.context.settings.reports / "build.json").write_text(json.dumps(built))
+
+    with pytest.raises(RolledBack, match="revision"):
+        deploy.run(world.context, ["test"])
+
+
+@pytest.mark.parametrize(
+    ("image", "words"), [pytest.param(BAD, "the image is not there", id="pods"), pytest.param(SICK, "500", id="health")]
+)
+def test_a_bad_image_is_rolled_back(tmp_path: Path, image: str, words: str) -> None:
+    """Back to what ran, marked bad, evidence kept."""
+    cluster = FakeCluster()
+    world = make(tmp_path, cluster)
+
+    with pytest.raises(RolledBack, match=words):
+        deploy.run(world.context, ["test", "--image", image])
+
+    assert (cluster.image, marks(cluster)) == ("shop:old", {"shop-2": "bad"})
+    assert list(tmp_path.glob("reports/incident-*/workload.json"))
+
+
+def test_without_anything_good_to_go_back_to_it_says_so(tmp_path: Path) -> None:
+    """What runs is bad already: the first deploy of all, so to say."""
+    cluster = FakeCluster()
+    cluster.patch([{"value": "1"}, {"path": "/spec/template", "value": template(BAD)}])
+
+    with pytest.raises(NotRolledBack, match="no earlier revision"):
+        deploy.run(make(tmp_path, cluster).context, ["test", "--image", SICK])
+
+
+def test_a_cluster_that_stays_away_ends_in_an_undo_that_is_told(tmp_path: Path) -> None:
+    """An outage of two looks is waited for; one without end cannot be undone either."""
+    cluster = FakeCluster(outage=2)
+    deploy.run(make(tmp_path, cluster).context, ["test", "--image", GOOD])
+    cluster.outage = 10_000
+
+    with pytest.raises(NotRolledBack, match="nobody answers"):
+        deploy.run(make(tmp_path, cluster).context, ["test", "--image", SICK])
+
+
+def test_an_interrupt_goes_back_too(tmp_path: Path) -> None:
+    """Ctrl-C while it is followed: not known to be good is not kept."""
+    cluster = FakeCluster(interrupt=True)
+
+    with pytest.raises(KeyboardInterrupt):
+        deploy.run(make(tmp_path, cluster).context, ["test", "--image", GOOD])
+
+    assert cluster.image == "shop:old"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes", "error", "words"),
+    [
+        pytest.param([], {}, ConfigurationError, "environment", id="no environment"),
+        pytest.param(["moon"], {}, ConfigurationError, "unknown environment 'moon'", id="unknown environment"),
+        pytest.param(["test"], {}, ConfigurationError, "no image", id="nothing built"),
+        pytest.param(["test", "--image", "shop:1"], {}, ConfigurationError, "no digest", id="a tag"),
+        pytest.param(["test", "--image", GOOD], {"container": "web"}, StageFailed, "no container web", id="container"),
+        pytest.param(
+            ["test", "--image", GOOD], {"kind": "DaemonSet"}, ConfigurationError, "only a Deployment", id="kind"
+        ),
+    ],
+)
+def test_what_cannot_begin(
+    tmp_path: Path, arguments: list[str], changes: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    """One clear line, nothing written."""
+    cluster = FakeCluster()
+
+    with pytest.raises(error, match=words):
+        deploy.run(make(tmp_path, cluster, **changes).context, arguments)
+
+    assert cluster.patches == []
+
+
+def test_a_missing_permission_and_a_pause_stop_it_before_it_begins(tmp_path: Path) -> None:
+    """Both named, nothing written."""
+    cluster = FakeCluster(missing=frozenset({"pods/log"}))
+    with pytest.raises(StageFailed, match="get pods/log"):
+        deploy.run(make(tmp_path, cluster).context, ["test", "--image", GOOD])
+    cluster.missing = frozenset()
+    cluster.workload["spec"]["paused"] = True
+    with pytest.raises(StageFailed, match="is paused"):
+        deploy.run(make(tmp_path, cluster).context, ["test", "--image", GOOD])
+
+    assert cluster.patches == []
+
+
+def test_dry_runs_change_nothing(tmp_path: Path) -> None:
+    """The cluster is asked, and only asked."""
+    cluster = FakeCluster()
+    context = make(tmp_path, cluster).context
+    deploy.run(context, ["test", "--image", GOOD])
+    before = len(cluster.patches)
+
+    assert "nothing was changed" in deploy.run(context, ["test", "--image", SICK, "--dry-run"]).reason
+    assert "nothing was changed" in rollback.run(context, ["1", "--environment", "test", "--dry-run"]).reason
+    assert "runs already" in rollback.run(context, ["2", "--environment", "test"]).reason
+    assert len(cluster.patches) == before
+
+
+def test_rollback_goes_to_the_last_verified_one(tmp_path: Path) -> None:
+    """After good, good, bad by hand: back to the second good one, not to the first."""
+    cluster = FakeCluster()
+    world = make(tmp_path, cluster)
+    verify.run(world.context, ["test"])
+    deploy.run(world.context, ["test", "--image", GOOD])
+    version = cluster.workload["metadata"]["resourceVersion"]
+    cluster.patch([{"value": version}, {"path": "/spec/template", "value": template(SICK)}])
+
+    assert verify.run(world.context, ["test"]).verdict == "findings"
+    outcome = rollback.run(world.context, ["--environment", "test"])
+
+    assert (cluster.image, outcome.digest) == (GOOD, GOOD.partition("@")[2])
+
+
+def test_rollback_to_what_cannot_run_says_so(tmp_path: Path) -> None:
+    """A Secret that is gone stops it before; a revision that is sick is found after."""
+    cluster = FakeCluster()
+    context = make(tmp_path, cluster).context
+    for image in (BAD, SICK, GOOD):
+        version = cluster.workload["metadata"]["resourceVersion"]
+        cluster.patch([{"value": version}, {"path": "/spec/template", "value": template(image)}])
+
+    for revision in ("2", "3"):
+        with pytest.raises(NotRolledBack, match=f"revision {revision} was put back but is not good"):
+            rollback.run(context, [revision, "--environment", "test"])
+    cluster.secrets = frozenset()
+    with pytest.raises(StageFailed, match="no longer there: secret db"):
+        rollback.run(context, ["1", "--environment", "test"])
+
+
+def test_history_and_status_for_people_and_machines(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    world = make(tmp_path, cluster)
+    deploy.run(world.context, ["test", "--image", GOOD])
+
+    for stage in (history, status):
+        stage.run(world.context, ["test"])
+        stage.run(world.context, ["test", "--json"])
+    lines = [json.loads(line) for line in world.printed.splitlines() if line.startswith(("[{", "{"))]
+
+    assert [item["mark"] for item in lines[0]] == ["unknown", "verified"]
+    assert (lines[1]["image"], lines[1]["state"]) == (GOOD, "verified")
