@@ -3,6 +3,8 @@
 import os
 import sys
 
+INTERRUPTED = 130
+
 
 def entry() -> int:
     """Answer `up-to-date` from the standard library alone; run any other stage."""
@@ -16,4 +18,11 @@ def entry() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(entry())
+    code = entry()
+    if code == INTERRUPTED:
+        # An interrupt that met Python inside exec() of a string, as dataclasses do at import, would make it end by SIGINT after all,
+        # although it was handled: a parent would then read -2 instead of 130.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -50,9 +50,9 @@ def run_stage(stage: str, arguments: Sequence[str], environ: Mapping[str, str]) 
     """Run it with the real clients and print its last lines."""
     clock, processes = SystemClock(), SystemProcesses(environ)
     report = Report(parse_environment(environ), sys.stdout, clock)
-    _catch_signals(processes)
-    _follow_parent()
     try:
+        _catch_signals(processes)
+        _follow_parent()
         settings = load_settings(Path.cwd(), environ)
         context = Context(
             settings=settings,
