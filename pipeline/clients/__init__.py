@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.clients._cache import Blobs, Entry, Evidence, Machine, State, Store, Trees
-from pipeline.clients._cluster import Cluster
+from pipeline.clients._cluster import Cluster, Conflict
 from pipeline.clients._image import Builder, Registry
 from pipeline.clients._jobs import Jobs
 from pipeline.clients._services import RUN_VARIABLE, Containers, Instance, Ledger, Run, Servers, Sockets
@@ -24,6 +24,7 @@ __all__ = [
     "Builder",
     "Cluster",
     "Completed",
+    "Conflict",
     "Containers",
     "Daemon",
     "Entry",

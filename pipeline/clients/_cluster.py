@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pipeline.errors import StageFailed
+
 if TYPE_CHECKING:
     from pipeline.decisions.permissions import Access
     from pipeline.decisions.snapshot import Snapshot
+
+
+class Conflict(StageFailed):
+    """The workload has changed since it was read, so nothing was written."""
 
 
 class Cluster(Protocol):
@@ -25,7 +31,7 @@ class Cluster(Protocol):
         ...
 
     def patch(self, operations: list[dict[str, Any]], *, dry_run: bool = False) -> dict[str, Any]:
-        """Apply a JSON patch to the workload and return what came of it."""
+        """Apply a JSON patch to the workload and return what came of it. Raises `Conflict` when its resourceVersion is another by now."""
         ...
 
     def exists(self, resource: str, name: str) -> bool:

@@ -24,7 +24,9 @@ from pipeline.stages.transaction import (
     keep_mark,
     make_entry,
     open_site,
+    require_same,
     save_evidence,
+    write,
 )
 
 if TYPE_CHECKING:
@@ -143,15 +145,15 @@ def _find_fallback(before: Snapshot) -> Revision | None:
         return None
 
 
-def _release(deploy: Deploy) -> list[dict[str, object]]:
+def _release(deploy: Deploy, now: Snapshot) -> list[dict[str, object]]:
     facts = {COMMIT: deploy.commit, VERSION: deploy.version, WHO: deploy.site.who}
     annotations = {key: value for key, value in facts.items() if value}
     annotations[CAUSE] = f"deploy {deploy.image} by {deploy.site.who}"
-    return build_release(deploy.before, deploy.site.target.container, deploy.image, annotations)
+    return build_release(now, deploy.site.target.container, deploy.image, annotations)
 
 
 def _dry_run(deploy: Deploy) -> Outcome:
-    deploy.site.cluster.patch(_release(deploy), dry_run=True)
+    deploy.site.cluster.patch(_release(deploy, deploy.before), dry_run=True)
     reason = f"would deploy {deploy.image}: the cluster accepts it; nothing was changed"
     return Outcome(verdict=Verdict.CLEAN, reason=reason, target=deploy.site.environment)
 
@@ -162,7 +164,7 @@ def _transact(deploy: Deploy) -> Outcome:
         with report.phase("Migrate"):
             migrate_environment(site.context, site.environment, deploy.image)
     with report.phase("Apply"):
-        site.cluster.patch(_release(deploy))
+        write(site, lambda now: _release(deploy, require_same(now, deploy.before)))
     deploy = replace(deploy, state=State.PROGRESSING)
     try:
         with report.phase("Follow"):
@@ -183,7 +185,7 @@ def _transact(deploy: Deploy) -> Outcome:
         raise RolledBack(
             f"{deploy.image} failed: {verdict.reason}; {where}", hint=verdict.fault.hint if verdict.fault else ""
         )
-    keep_mark(site, Mark.VERIFIED, verdict.reason)
+    keep_mark(site, snapshot, Mark.VERIFIED, verdict.reason)
     return Outcome(
         verdict=Verdict.CLEAN,
         reason=f"{deploy.image} runs and is verified: {verdict.reason}",
@@ -201,8 +203,7 @@ def roll_back(deploy: Deploy, verdict: RolloutVerdict, snapshot: Snapshot) -> st
         if deploy.fallback is None:
             raise StageFailed("there is no earlier revision that is known to be good")
         with report.phase(f"Roll back to revision {deploy.fallback.number}"):
-            now = site.cluster.read_workload()
-            site.cluster.patch(_undo(deploy, now, verdict.reason))
+            write(site, lambda now: _undo(deploy, now, verdict.reason))
             back, after = follow(site)
             if back.phase is Phase.FAILED:
                 raise StageFailed(back.reason)
@@ -218,6 +219,8 @@ def roll_back(deploy: Deploy, verdict: RolloutVerdict, snapshot: Snapshot) -> st
 
 def _undo(deploy: Deploy, now: Snapshot, reason: str) -> list[dict[str, object]]:
     assert deploy.fallback is not None  # noqa: S101  # the caller has looked
+    if image_of(now.template, deploy.site.target.container) != deploy.image:
+        raise StageFailed("somebody else has changed it meanwhile, so it is left alone")
     current, ledger = now.current, None
     if current is not None and current.name != deploy.fallback.name:
         ledger = write_ledger(now, current.name, make_entry(deploy.site, Mark.BAD, reason))

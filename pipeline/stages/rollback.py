@@ -10,7 +10,7 @@ from pipeline.decisions.outcome import Outcome, Verdict
 from pipeline.decisions.rollback import build_undo, choose_target, is_current, needed_objects
 from pipeline.decisions.rollout import Phase
 from pipeline.errors import NotRolledBack, PipelineError, StageFailed
-from pipeline.stages.transaction import check, check_permissions, follow, keep_mark, open_site
+from pipeline.stages.transaction import check, check_permissions, follow, keep_mark, open_site, require_same, write
 
 if TYPE_CHECKING:
     import argparse
@@ -35,12 +35,12 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
         _check_needs(site, target)
         container = site.target.container
         context.report.line(f"{image_of(before.template, container)} -> {image_of(target.template, container)}")
-    patch = build_undo(before, target, cause=f"rollback to revision {target.number} by {site.who}")
+    cause = f"rollback to revision {target.number} by {site.who}"
     if options.dry_run:
-        site.cluster.patch(patch, dry_run=True)
+        site.cluster.patch(build_undo(before, target, cause=cause), dry_run=True)
         reason = f"would go back to revision {target.number}: the cluster accepts it; nothing was changed"
         return Outcome(verdict=Verdict.CLEAN, reason=reason, target=site.environment)
-    site.cluster.patch(patch)
+    write(site, lambda now: build_undo(require_same(now, before), target, cause=cause))
     return _finish(site, target)
 
 
@@ -72,7 +72,7 @@ def _finish(site: Site, target: Revision) -> Outcome:
         with site.context.report.phase("Verify"):
             if problem := check(site, snapshot):
                 raise StageFailed(problem)
-        keep_mark(site, Mark.VERIFIED, "rolled back to it")
+        keep_mark(site, snapshot, Mark.VERIFIED, "rolled back to it")
     except PipelineError as error:
         raise NotRolledBack(
             f"revision {target.number} was put back but is not good: {error.message}", hint=error.hint

@@ -7,27 +7,31 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.clients import Conflict
 from pipeline.decisions.health import Health, worst_health
 from pipeline.decisions.history import COMMIT, VERSION, Entry, image_of, write_ledger
 from pipeline.decisions.jsonpath import parse_assertion
 from pipeline.decisions.permissions import describe_missing, find_missing, plan_permissions
 from pipeline.decisions.rollback import build_mark, needed_objects
 from pipeline.decisions.rollout import Phase, Progress, RolloutPolicy, judge_rollout
+from pipeline.decisions.snapshot import without_hash
 from pipeline.errors import ConfigurationError, StageFailed, Unknown
 from pipeline.settings.environments import Kind
 from pipeline.stages.health_checks import check_health, check_metrics, open_service
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pipeline.clients import Cluster
     from pipeline.decisions.history import Mark
+    from pipeline.decisions.rollback import Patch
     from pipeline.decisions.rollout import RolloutVerdict
     from pipeline.decisions.snapshot import Snapshot
     from pipeline.settings.environments import Target
     from pipeline.stages.context import Context
 
 _INTERVAL = 0.3
+_WRITES = 8
 _OUTAGE = 30.0
 """Seconds for which the API server may be away while a rollout is followed."""
 
@@ -149,12 +153,38 @@ def _known(context: Context, assertions: tuple[str, ...], facts: Mapping[str, st
     return tuple(kept)
 
 
-def keep_mark(site: Site, mark: Mark, reason: str) -> None:
-    """Write into the ledger what is known of the present revision. Raises as `Cluster.patch` does."""
-    snapshot = site.cluster.read_workload()
-    current = snapshot.current
-    if current is not None:
-        site.cluster.patch(build_mark(snapshot, write_ledger(snapshot, current.name, make_entry(site, mark, reason))))
+def write(site: Site, build: Callable[[Snapshot], Patch]) -> None:
+    """Read, build the patch and write it, again when the workload changed in between: its controller writes as well.
+
+    `build` looks at what is there now, and raises when that is no longer what the patch is meant for.
+    """
+    for attempt in range(_WRITES):
+        try:
+            site.cluster.patch(build(site.cluster.read_workload()))
+        except Conflict:
+            if attempt == _WRITES - 1:
+                raise
+        else:
+            return
+
+
+def require_same(now: Snapshot, planned: Snapshot) -> Snapshot:
+    """Return `now` if its template is still the one that was planned for. Raises `StageFailed` when somebody else has changed it."""
+    if without_hash(now.template) != without_hash(planned.template) or now.paused != planned.paused:
+        raise StageFailed(f"{now.name} was changed by somebody else meanwhile", hint="look at it, then run this again")
+    return now
+
+
+def keep_mark(site: Site, snapshot: Snapshot, mark: Mark, reason: str) -> None:
+    """Write into the ledger what is known of the revision that was judged. Raises `StageFailed` when it is not the present one any more."""
+    entry, judged = make_entry(site, mark, reason), snapshot.current
+
+    def build(now: Snapshot) -> Patch:
+        if judged is None or now.current is None or now.current.name != judged.name:
+            raise StageFailed(f"{now.name} was changed by somebody else meanwhile: nothing is known of what runs now")
+        return build_mark(now, write_ledger(now, judged.name, entry))
+
+    write(site, build)
 
 
 def make_entry(site: Site, mark: Mark, reason: str) -> Entry:

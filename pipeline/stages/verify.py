@@ -29,5 +29,5 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
     if problem:
         hint = f"nox -s rollback -- --environment {options.environment}"
         return Outcome(verdict=Verdict.FINDINGS, reason=problem, hint=hint, target=options.environment)
-    keep_mark(site, Mark.VERIFIED, verdict.reason)
+    keep_mark(site, snapshot, Mark.VERIFIED, verdict.reason)
     return Outcome(verdict=Verdict.CLEAN, reason=f"verified: {verdict.reason}", target=options.environment)

@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.clients import Conflict
+from pipeline.clients.cluster import KubernetesCluster
+from pipeline.clients.kube import open_kube
+from pipeline.decisions.rollback import build_mark
+from pipeline.decisions.snapshot import Snapshot
+from pipeline.polling import SystemClock
 from tests.cluster.kube import ROOT, apply, get, kubectl, new_namespace, registry
 
 if TYPE_CHECKING:
@@ -165,3 +171,15 @@ def test_what_cannot_begin_changes_nothing(tmp_path: Path, namespace: str) -> No
 
     assert codes == cases
     assert get(namespace, "deployment", "shop")["metadata"]["generation"] == before
+
+
+def test_a_stale_write_is_refused(namespace: str) -> None:
+    """Every patch names the version that it was built for; the API server holds it to that."""
+    apply(namespace, shop())
+    api = open_kube(dict(os.environ), None)
+    cluster = KubernetesCluster(api, SystemClock(), namespace, "Deployment", "shop")
+    snapshot = cluster.read_workload()
+    stale = {**snapshot.workload, "metadata": {**snapshot.workload["metadata"], "resourceVersion": "1"}}
+
+    with pytest.raises(Conflict, match="changed by somebody else"):
+        cluster.patch(build_mark(Snapshot(workload=stale), "{}"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.clients import Conflict
 from pipeline.decisions.history import LEDGER
 from pipeline.decisions.http import Answer
 from pipeline.decisions.snapshot import Container, Event, Pod, Revision, Snapshot, find_revision
@@ -46,6 +47,10 @@ class FakeCluster:
     outage: int = 0
     """How many looks fail from now on."""
     interrupt: bool = False
+    conflicts: int = 0
+    """How many writes meet a workload that has changed."""
+    foreign: bool = False
+    """Whether somebody else deploys while this deploy is followed."""
 
     def __post_init__(self) -> None:
         metadata = {"name": "shop", "resourceVersion": "1", "generation": 1, "annotations": {}}
@@ -88,6 +93,10 @@ class FakeCluster:
         if self.outage:
             self.outage -= 1
             raise Unknown("nobody answers")
+        if self.foreign and self.image != "shop:old":
+            self.foreign = False
+            self.workload["spec"]["template"] = template(BAD)
+            self._control()
         snapshot = self.read_workload()
         assert snapshot.current is not None
         container = Container(
@@ -106,6 +115,9 @@ class FakeCluster:
         assert operations[0]["value"] == self.workload["metadata"]["resourceVersion"]
         if dry_run:
             return self.workload
+        if self.conflicts:
+            self.conflicts -= 1
+            raise Conflict("changed in this moment")
         self.patches.append(operations)
         for operation in operations[1:]:
             *path, last = operation["path"].strip("/").split("/")
@@ -307,3 +319,29 @@ def test_history_and_status_for_people_and_machines(tmp_path: Path) -> None:
 
     assert [item["mark"] for item in lines[0]] == ["unknown", "verified"]
     assert (lines[1]["image"], lines[1]["state"]) == (GOOD, "verified")
+
+
+@pytest.mark.parametrize(
+    ("conflicts", "kept"), [pytest.param(7, True, id="as often as it is tried"), pytest.param(8, False, id="once more")]
+)
+def test_a_write_that_meets_another_is_built_again(tmp_path: Path, conflicts: int, kept: bool) -> None:  # noqa: FBT001
+    """The controller writes its status all the time: that alone fails no deploy, and nothing is written over it."""
+    cluster = FakeCluster(conflicts=conflicts)
+    context = make(tmp_path, cluster).context
+    if kept:
+        deploy.run(context, ["test", "--image", GOOD])
+    else:
+        with pytest.raises(StageFailed, match="changed in this moment"):
+            deploy.run(context, ["test", "--image", GOOD])
+
+    assert (cluster.image == GOOD) is kept
+
+
+def test_somebody_elses_deploy_is_left_alone(tmp_path: Path) -> None:
+    """It came in between and is bad; undoing it is not ours to decide."""
+    cluster = FakeCluster(foreign=True)
+
+    with pytest.raises(NotRolledBack, match="somebody else has changed it"):
+        deploy.run(make(tmp_path, cluster).context, ["test", "--image", GOOD])
+
+    assert cluster.image == BAD
