@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.system.conftest import Project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +37,14 @@ def test_long() -> None:
 """
 
 
+@pytest.fixture(autouse=True)
+def hangup_is_heard() -> Iterator[None]:
+    """Children inherit ignored signals: under nohup the tests of SIGHUP would wait for what can't come."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def command_of(entry: str, stage: list[str]) -> list[str]:
     direct = [sys.executable, "-m", "pipeline", *stage]
     nox = [str(Path(sys.executable).parent / "nox"), "-s", stage[0], *(["--", *stage[1:]] if stage[1:] else [])]
@@ -46,6 +56,18 @@ def command_of(entry: str, stage: list[str]) -> list[str]:
         "nox": nox,
         "exec-nox": ["bash", "-c", f"true; exec {shlex.join(nox)}"],
     }[entry]
+
+
+def make_environment(checkout: Project, session: str) -> None:
+    """Let nox make the session's environment once: three runs at once that find none would each make it, over one another."""
+    nox = Path(sys.executable).parent / "nox"
+    subprocess.run(
+        [nox, "-s", session, "--install-only"],
+        cwd=checkout.root,
+        env=checkout.environment(),
+        check=True,
+        capture_output=True,
+    )
 
 
 def alive(pid: int) -> bool:
@@ -93,6 +115,8 @@ def test_interrupted(checkout: Project, tmp_path_factory: pytest.TempPathFactory
     """The test's own clean-up ran, neither it nor what it started lives on, and the last line says so."""
     checkout.write("tests/unit/test_shop.py", LONG)
     shutil.copy(ROOT / "noxfile.py", checkout.root)
+    if "nox" in entry:
+        make_environment(checkout, stage[0])
     marks = {number: tmp_path_factory.mktemp(number.name) for number in SIGNALS}
 
     with ThreadPoolExecutor() as pool:
