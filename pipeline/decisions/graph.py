@@ -5,10 +5,24 @@ The runner, the cache, the wrappers, the report and docs/stages.md all read this
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pipeline.decisions.stage_spec import EVERY_PUSH, WHOLE_TREE, Ask, Need, StageOverride, StageSpec, Trigger
+from pipeline.decisions.graph_checks import check_stages
+from pipeline.decisions.graph_delivery import delivery_stages
+from pipeline.decisions.graph_images import image_stages
+from pipeline.decisions.graph_upkeep import upkeep_stages
+from pipeline.decisions.stage_spec import (
+    COMMON,
+    EVERY_PUSH,
+    WHOLE_TREE,
+    Ask,
+    GraphPaths,
+    Need,
+    StageOverride,
+    StageSpec,
+    Trigger,
+)
 from pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,19 +44,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class GraphPaths:
-    """Where things are in the project that the graph is built for."""
-
-    sources: tuple[str, ...]
-    tests: tuple[str, ...]
-    typed: tuple[str, ...]
-    reports: str
-    service_variables: tuple[str, ...] = ()
-    """Variables that lead the integration tests to a server that is there already."""
-    overrides: Mapping[str, StageOverride] = field(default_factory=dict)
-
-
 @dataclass(frozen=True)
 class Graph:
     """All stages by name, in the order in which people read them."""
@@ -57,25 +58,9 @@ class Graph:
         return tuple(name for name, stage in self.stages.items() if stage.in_pipeline)
 
 
-COMMON = ("pyproject.toml", "uv.lock")
-"""Inputs of every stage: configuration and tool versions."""
-_CHECKERS_FILES = (
-    *("ruff.toml", ".ruff.toml", "*/ruff.toml", "*/.ruff.toml", "*/pyproject.toml"),
-    *("mypy.ini", ".mypy.ini", "setup.cfg", ".importlinter", ".gitignore", "*/.gitignore"),
-)
-"""Where ruff, mypy and import-linter look for configuration as well; ruff also leaves out what git ignores."""
-_TEST_VARIABLES = (
-    *("CI", "PYTEST_*", "HYPOTHESIS_*", "COVERAGE_*", "TZ", "LANG", "LC_*"),
-    *("PYTHONHASHSEED", "PYTHONPATH", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONDEVMODE", "PYTHONUTF8"),
-)
-"""What can change the result of any test; PYTHONOPTIMIZE, for one, removes every `assert`."""
-_CI_FILES = (".github", ".gitlab-ci.yml", ".pre-commit-config.yaml")
-"""What `lint` compares with the graph."""
-
-
 def build_graph(paths: GraphPaths) -> Graph:
     """Build the graph of a project. Raises `ConfigurationError` when needs or overrides name a stage that is not there."""
-    specs = (*_check_stages(paths), *_image_stages(paths), *_other_stages(paths))
+    specs = (*check_stages(paths), *image_stages(paths), *delivery_stages(), *upkeep_stages(paths))
     unknown = sorted(set(paths.overrides) - {spec.name for spec in specs})
     if unknown:
         names = ", ".join(spec.name for spec in specs)
@@ -85,169 +70,6 @@ def build_graph(paths: GraphPaths) -> Graph:
     graph = Graph({spec.name: _overridden(spec, paths.overrides.get(spec.name)) for spec in specs})
     order_stages(graph, tuple(graph.stages))
     return graph
-
-
-def _check_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
-    reports = paths.reports
-    return (
-        StageSpec(
-            name="lint",
-            summary="check style, types and import contracts, side by side",
-            groups=("lint",),
-            inputs=tuple(
-                dict.fromkeys((*paths.sources, *paths.tests, *paths.typed, *COMMON, *_CHECKERS_FILES, *_CI_FILES))
-            ),
-            variables=("MYPYPATH", "MYPY_*", "RUFF_*"),
-            outputs=(f"{reports}/lint",),
-            cached=True,
-            triggers=EVERY_PUSH,
-            timeout=600,
-            in_pipeline=True,
-        ),
-        StageSpec(
-            name="unit",
-            summary="run the unit tests with coverage",
-            groups=("unit",),
-            variables=_TEST_VARIABLES,
-            outputs=(f"{reports}/unit",),
-            cached=True,
-            triggers=EVERY_PUSH,
-            timeout=1200,
-            in_pipeline=True,
-        ),
-        StageSpec(
-            name="integration",
-            summary="run the integration tests against real services",
-            groups=("integration",),
-            variables=(*_TEST_VARIABLES, *paths.service_variables, "DOCKER_HOST"),
-            outputs=(f"{reports}/integration",),
-            cached=True,
-            triggers=EVERY_PUSH,
-            timeout=1800,
-            in_pipeline=True,
-        ),
-    )
-
-
-def _image_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
-    # None is cached: what they say depends on databases and registries, which change without the code.
-    return (
-        StageSpec(
-            name="security",
-            summary="audit the code, its dependencies and its secrets",
-            groups=("security",),
-            outputs=(f"{paths.reports}/security",),
-            triggers=EVERY_PUSH,
-            timeout=900,
-            in_pipeline=True,
-        ),
-        StageSpec(
-            name="build",
-            summary="build the image; `-- --push` pushes it",
-            groups=("build",),
-            needs=("lint", "unit"),
-            outputs=(f"{paths.reports}/build", f"{paths.reports}/build.json", f"{paths.reports}/build.env"),
-            requires=(Need.ENGINE,),
-            triggers=EVERY_PUSH,
-            in_ci=("--push",),  # it pushes nothing for a pull request
-            timeout=2400,
-            in_pipeline=True,
-        ),
-        StageSpec(
-            name="scan",
-            summary="look for known flaws in exactly the image that was built",
-            groups=("scan",),
-            needs=("build",),
-            outputs=(f"{paths.reports}/scan",),
-            triggers=EVERY_PUSH,
-            timeout=1200,
-            in_pipeline=True,
-        ),
-    )
-
-
-def _other_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
-    return (
-        StageSpec(name="test", summary="run the unit tests and the integration tests", groups=("test",)),
-        StageSpec(
-            name="suite", summary="run one of the other suites of tests", groups=("test",), timeout=3600, evidence=False
-        ),
-        StageSpec(
-            name="reap", summary="remove what killed runs left behind", groups=("test",), inputs=(), evidence=False
-        ),
-        StageSpec(
-            name="migrate",
-            summary="change the database's schema, or tell where it stands",
-            groups=("migrate",),
-            inputs=(),
-            triggers=(Trigger.MANUAL,),
-            target="ACTION",
-            asks=(
-                Ask(
-                    name="action",
-                    choices=("check", "current", "history", "upgrade", "downgrade"),
-                    required=True,
-                    summary="What to do",
-                ),
-                Ask(name="revision", summary="Where to go; by default head, needed for downgrade"),
-                Ask(name="environment", flag="--environment", required=True, summary="Where"),
-            ),
-        ),
-        StageSpec(
-            name="wrappers",
-            summary="write the files of GitHub, GitLab and pre-commit, and check them",
-            groups=("wrappers",),
-            evidence=False,
-        ),
-        StageSpec(name="docs", summary="write the documents that are made from code", groups=("unit",), evidence=False),
-        StageSpec(
-            name="deploy",
-            summary="put one digest into an environment, follow it, verify it, keep it or roll it back",
-            groups=("deploy",),
-            timeout=3600.0,
-            target="ENVIRONMENT",
-        ),
-        StageSpec(
-            name="verify",
-            summary="check what runs in an environment now",
-            groups=("deploy",),
-            timeout=3600.0,
-            target="ENVIRONMENT",
-        ),
-        StageSpec(
-            name="rollback",
-            summary="go back to a revision, or to the last verified one",
-            groups=("deploy",),
-            timeout=3600.0,
-            target="ENVIRONMENT",
-        ),
-        StageSpec(
-            name="history",
-            summary="revisions of an environment, verified or bad",
-            groups=("deploy",),
-            evidence=False,
-        ),
-        StageSpec(
-            name="status",
-            summary="what runs in an environment, and what is under way",
-            groups=("deploy",),
-            evidence=False,
-        ),
-        StageSpec(
-            name="release",
-            summary="make a release known: in Sentry and by a message",
-            groups=("release",),
-            triggers=(Trigger.TAG,),
-            target="VERSION",
-        ),
-        StageSpec(
-            name="pipeline",
-            summary="run the whole graph: parallel, cached, explained, with an HTML report",
-            groups=("pipeline",),
-            evidence=False,
-            outputs=(f"{paths.reports}/run.json", f"{paths.reports}/index.html"),
-        ),
-    )
 
 
 def _overridden(spec: StageSpec, override: StageOverride | None) -> StageSpec:

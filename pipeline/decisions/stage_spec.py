@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Need(enum.StrEnum):
@@ -25,6 +29,8 @@ class Trigger(enum.StrEnum):
 EVERY_PUSH = (Trigger.PULL_REQUEST, Trigger.MAIN, Trigger.TAG)
 WHOLE_TREE = (".",)
 """Inputs of a stage whose tests may read any file."""
+COMMON = ("pyproject.toml", "uv.lock")
+"""Inputs of every stage: configuration and tool versions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,3 +90,16 @@ class StageOverride:
     inputs: tuple[str, ...] | None = None
     variables: tuple[str, ...] = ()
     timeout: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphPaths:
+    """Where things are in the project that the graph is built for."""
+
+    sources: tuple[str, ...]
+    tests: tuple[str, ...]
+    typed: tuple[str, ...]
+    reports: str
+    service_variables: tuple[str, ...] = ()
+    """Variables that lead the integration tests to a server that is there already."""
+    overrides: Mapping[str, StageOverride] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -63,7 +64,11 @@ def world(
 
     def writes(name: str, file: str) -> Callable[[], None]:
         def write() -> None:
-            (root / "reports/security" / file).write_text(json.dumps(says[name]))
+            # Both scans of gitleaks run this, side by side, while the other's report is read.
+            report = root / "reports/security" / file
+            fresh = report.with_suffix(f".{threading.get_ident()}")
+            fresh.write_text(json.dumps(says[name]))
+            fresh.replace(report)
 
         return write
 
