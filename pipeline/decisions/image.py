@@ -79,8 +79,15 @@ def _fault(registry: str, path: str, tag: str | None, digest: str | None) -> str
 
 
 def build_name(registry: str, image: str) -> str:
-    """Join registry and image, in lower case as registries demand; without a registry the image stays on this machine."""
-    name = f"{registry.strip('/')}/{image}" if registry else image
+    """Join registry and image, in lower case as registries demand; without a registry the image stays on this machine.
+
+    Raises `ConfigurationError`; a leading slash is what an unset variable before it leaves, and would lead to Docker Hub.
+    """
+    if registry.startswith("/"):
+        raise ConfigurationError(
+            f"registry {registry!r}: no host before the `/`; HOST[/PATH], is a variable in it empty?"
+        )
+    name = f"{registry.rstrip('/')}/{image}" if registry else image
     host, slash, path = name.partition("/")
     parsed = parse_reference(f"{host}{slash}{path.lower()}" if slash else name.lower())
     return parsed.name if registry else name.lower()

@@ -92,3 +92,10 @@ def test_the_same_image_by_digest() -> None:
 def test_names_are_in_lower_case(registry: str, image: str, name: str) -> None:
     """GitHub's owners are not."""
     assert build_name(registry, image) == name
+
+
+@pytest.mark.parametrize("registry", ["/", "/team"])
+def test_a_host_that_is_empty_is_not_docker_hub(registry: str) -> None:
+    """`--registry $HOST/team` without HOST must not publish there."""
+    with pytest.raises(ConfigurationError, match="no host before the `/`"):
+        build_name(registry, "shop")
