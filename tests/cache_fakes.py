@@ -29,6 +29,7 @@ class FakeCache:
     notes: list[str] = field(default_factory=list)
     cores: int = 2
     name: str = "box"
+    account: str = "root"
 
     @property
     def clients(self) -> dict[str, Callable[[], Any]]:

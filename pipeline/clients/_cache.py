@@ -117,6 +117,11 @@ class Machine(Protocol):
         """The host's name."""
         ...
 
+    @property
+    def account(self) -> str:
+        """Name of the account that this runs under, or its number when it has none."""
+        ...
+
     def lacks(self, need: Need) -> str:
         """Return why the machine cannot offer this, or nothing when it can."""
         ...

@@ -34,6 +34,16 @@ class ThisMachine:
         """See `clients.Machine.name`."""
         return platform.node()
 
+    @property
+    def account(self) -> str:
+        """See `clients.Machine.account`: containers and CI jobs often run with no USER set, and under a number without a name."""
+        import getpass
+
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):
+            return str(os.getuid())
+
     def lacks(self, need: Need) -> str:
         """See `clients.Machine.lacks`."""
         return self._lacks_engine() if need is Need.ENGINE else self._lacks_cluster()

@@ -49,8 +49,8 @@ class Site:
     def who(self) -> str:
         """Whoever started this, for the records."""
         variables = self.context.settings.environment.variables
-        names = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "LOGNAME")
-        return next((variables[name] for name in names if variables.get(name)), "unknown")
+        actor = variables.get("GITHUB_ACTOR") or variables.get("GITLAB_USER_LOGIN") or variables.get("USER")
+        return actor or self.context.open_machine().account
 
 
 def open_site(context: Context, environment: str) -> Site:

@@ -14,7 +14,10 @@ from pipeline.decisions.history import LEDGER
 from pipeline.decisions.http import Answer
 from pipeline.decisions.snapshot import Container, Event, Pod, Revision, Snapshot, find_revision
 from pipeline.errors import ConfigurationError, NotRolledBack, RolledBack, StageFailed, Unknown
+from pipeline.settings.environments import Target
 from pipeline.stages import deploy, history, rollback, status, verify
+from pipeline.stages.transaction import Site
+from tests.cache_fakes import FakeCache
 from tests.fakes import make_world
 
 if TYPE_CHECKING:
@@ -345,3 +348,20 @@ def test_somebody_elses_deploy_is_left_alone(tmp_path: Path) -> None:
         deploy.run(make(tmp_path, cluster).context, ["test", "--image", GOOD])
 
     assert cluster.image == BAD
+
+
+@pytest.mark.parametrize(
+    ("variables", "who"),
+    [
+        pytest.param({"GITHUB_ACTOR": "octocat", "USER": "runner"}, "octocat", id="github"),
+        pytest.param({"GITLAB_USER_LOGIN": "tanuki", "USER": "runner"}, "tanuki", id="gitlab"),
+        pytest.param({"USER": "ann"}, "ann", id="laptop"),
+        pytest.param({}, "root", id="container-without-USER"),
+    ],
+)
+def test_who_did_it_is_always_somebody(tmp_path: Path, variables: dict[str, str], who: str) -> None:
+    """A record by "unknown" helps nobody who asks the next day."""
+    made = make_world(tmp_path, None, variables, FakeCache().clients)
+    target = Target(namespace="shop", workload="shop")
+
+    assert Site(context=made.context, environment="test", target=target, cluster=FakeCluster()).who == who
