@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.system.conftest import Project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,14 +33,6 @@ def test_long() -> None:
     finally:
         (folder / "cleaned").touch()
 """
-
-
-@pytest.fixture(autouse=True)
-def hangup_is_heard() -> Iterator[None]:
-    """Children inherit ignored signals: under nohup the tests of SIGHUP would wait for what can't come."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
 
 
 def command_of(entry: str, stage: list[str]) -> list[str]:
