@@ -76,7 +76,7 @@ def test_what_is_inside(pulled: str, engine: Any) -> None:
     """Not root, no compiler, no uv, no tests; not much more than the base image and the packages."""
     text = engine.containers.run(pulled, ["python", "-c", LOOK], remove=True, read_only=True, network_mode="none")
     inside = json.loads(text)
-    base = engine.images.get("python:3.13-slim").attrs["Size"]
+    base = engine.images.pull("python", "3.13-slim").attrs["Size"]
 
     assert inside["uid"] == 10001
     assert (inside["programs"], inside["folders"]) == ([], [])
