@@ -99,14 +99,13 @@ class KubernetesCluster:
             raise
 
     def _revisions(self, workload: dict[str, Any]) -> Any:
-        if self._kind != "Deployment":
-            return ()
-        sets = self._read(f"{self._apps}/replicasets", {"labelSelector": _selector(workload)})["items"]
+        resource = "replicasets" if self._kind == "Deployment" else "controllerrevisions"
+        found = self._read(f"{self._apps}/{resource}", {"labelSelector": _selector(workload)})["items"]
         uid = workload["metadata"]["uid"]
         return tuple(
             read_revision(item)
-            for item in sets
-            if any(owner["uid"] == uid for owner in item["metadata"].get("ownerReferences") or ())
+            for item in found
+            if any(owner["uid"] == uid and owner.get("controller") for owner in item["metadata"].get("ownerReferences") or ())
         )
 
     def _events(self, names: set[str]) -> Any:

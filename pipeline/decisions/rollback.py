@@ -21,7 +21,7 @@ def kubectl_target(snapshot: Snapshot, number: int) -> Revision:
     numbered = [(revision.number, revision) for revision in snapshot.revisions if revision.number is not None]
     if number == 0:
         ordered = sorted(numbered, key=lambda pair: pair[0])
-        if len(ordered) < 2 or ordered[-2][0] <= 0:  # noqa: PLR2004  # the second-highest
+        if len(ordered) < 2:  # noqa: PLR2004  # the second-highest
             raise StageFailed(f"no rollout history found for {snapshot.name}: there is nothing to go back to")
         return ordered[-2][1]
     found = next((revision for there, revision in numbered if there == number), None)
@@ -36,14 +36,12 @@ def choose_target(snapshot: Snapshot, number: int | None, *, force: bool = False
 
     Raises `StageFailed` when there is none, when it is known bad and not forced, or when the rollout is paused.
     """
+    target = _last_verified(snapshot) if number is None else kubectl_target(snapshot, number)
     if snapshot.paused:
         raise StageFailed(
             f"{snapshot.name} is paused: a rollback would not begin",
             hint=f"kubectl rollout resume deployment/{snapshot.name}",
         )
-    if number is None:
-        return _last_verified(snapshot)
-    target = kubectl_target(snapshot, number)
     entry = read_ledger(snapshot).get(target.name)
     if entry and entry.mark is Mark.BAD and not force:
         raise StageFailed(

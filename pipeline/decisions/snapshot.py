@@ -8,6 +8,7 @@ from typing import Any
 
 Json = Mapping[str, Any]
 HASH_LABEL = "pod-template-hash"
+REVISION_LABEL = "controller-revision-hash"
 REVISION = "deployment.kubernetes.io/revision"
 
 
@@ -46,6 +47,8 @@ class Pod:
     message: str = ""
     ready: bool = False
     deleted: bool = False
+    hash: str = ""
+    """What its StatefulSet or DaemonSet calls its revision; empty for a pod of a Deployment."""
     unschedulable: str = ""
     """What the scheduler says; empty when the pod has a node."""
     containers: tuple[Container, ...] = ()
@@ -53,7 +56,7 @@ class Pod:
 
 @dataclass(frozen=True, kw_only=True)
 class Revision:
-    """One ReplicaSet of a Deployment."""
+    """One ReplicaSet of a Deployment, or one ControllerRevision of a StatefulSet or DaemonSet."""
 
     name: str
     number: int | None
@@ -120,12 +123,17 @@ class Snapshot:
     def new_pods(self) -> tuple[Pod, ...]:
         """Pods of the present revision that are not on their way out."""
         current = self.current
-        return tuple(pod for pod in self.pods if current and pod.owner == current.name and not pod.deleted)
+        return tuple(pod for pod in self.pods if current and _belongs(pod, current) and not pod.deleted)
+
+
+def _belongs(pod: Pod, revision: Revision) -> bool:
+    """A StatefulSet labels its pods with the revision's name, a DaemonSet with what follows its own name in it."""
+    return revision.name in (pod.owner, pod.hash, f"{pod.owner}-{pod.hash}")
 
 
 def without_hash(template: Json) -> dict[str, Any]:
-    """Return a pod template without the label that the controller adds."""
-    metadata = dict(template.get("metadata") or {})
+    """Return a pod template without the label that the controller adds, and without the time that older API servers give as null."""
+    metadata = {key: value for key, value in (template.get("metadata") or {}).items() if value is not None}
     labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != HASH_LABEL}
     return {**template, "metadata": {**metadata, "labels": labels}}
 
@@ -138,8 +146,10 @@ def find_revision(revisions: tuple[Revision, ...], template: Json) -> Revision |
 
 
 def read_revision(document: Json) -> Revision:
-    """Take a ReplicaSet's JSON apart."""
+    """Take the JSON of a ReplicaSet or a ControllerRevision apart."""
     metadata = document["metadata"]
+    if "data" in document:
+        return _read_controller_revision(document)
     annotations = dict(metadata.get("annotations") or {})
     text = annotations.get(REVISION, "0")
     return Revision(
@@ -149,6 +159,19 @@ def read_revision(document: Json) -> Revision:
         template=document["spec"]["template"],
         annotations=annotations,
         replicas=(document.get("status") or {}).get("replicas", 0),
+    )
+
+
+def _read_controller_revision(document: Json) -> Revision:
+    """It holds a patch: the template, with a directive to replace it as a whole."""
+    metadata, template = document["metadata"], dict(document["data"]["spec"]["template"])
+    template.pop("$patch", None)
+    return Revision(
+        name=metadata["name"],
+        number=document["revision"],
+        created=metadata["creationTimestamp"],
+        template=template,
+        annotations=dict(metadata.get("annotations") or {}),
     )
 
 
@@ -167,6 +190,7 @@ def read_pod(document: Json) -> Pod:
         message=status.get("message", ""),
         ready=conditions.get("Ready", {}).get("status") == "True",
         deleted="deletionTimestamp" in metadata,
+        hash=(metadata.get("labels") or {}).get(REVISION_LABEL, ""),
         unschedulable=scheduled.get("message", "unschedulable") if unschedulable else "",
         containers=(*init, *(_container(entry) for entry in status.get("containerStatuses") or ())),
     )
