@@ -105,7 +105,10 @@ class KubernetesCluster:
         return tuple(
             read_revision(item)
             for item in found
-            if any(owner["uid"] == uid and owner.get("controller") for owner in item["metadata"].get("ownerReferences") or ())
+            if any(
+                owner["uid"] == uid and owner.get("controller")
+                for owner in item["metadata"].get("ownerReferences") or ()
+            )
         )
 
     def _events(self, names: set[str]) -> Any:

@@ -78,8 +78,10 @@ MIGRATE_ALONE: tuple[Permission, ...] = (
 """What `migrate` needs by itself: part of what `plan_permissions` gives with it."""
 
 
-def plan_permissions(*, secrets: Sequence[str], proxy: bool, migrate: bool) -> tuple[Permission, ...]:
-    """List what a deploy needs. `secrets`: names of those that the workload uses."""
+def plan_permissions(
+    *, secrets: Sequence[str], proxy: bool, migrate: bool, kind: str = "Deployment"
+) -> tuple[Permission, ...]:
+    """List what a deploy needs. `secrets`: names of those that the workload uses; `kind`: which kind of workload that is."""
     named = Permission(
         group="",
         resource="secrets",
@@ -87,7 +89,9 @@ def plan_permissions(*, secrets: Sequence[str], proxy: bool, migrate: bool) -> t
         names=tuple(sorted(secrets)),
         why="pre-flight: the same for Secrets",
     )
-    return (*FOLLOW, *((named,) if secrets else ()), *(VERIFY if proxy else ()), *(MIGRATE if migrate else ()))
+    names = {} if kind == "Deployment" else {"deployments": f"{kind.lower()}s", "replicasets": "controllerrevisions"}
+    follow = tuple(replace(rule, resource=names.get(rule.resource, rule.resource)) for rule in FOLLOW)
+    return (*follow, *((named,) if secrets else ()), *(VERIFY if proxy else ()), *(MIGRATE if migrate else ()))
 
 
 def list_accesses(permissions: Iterable[Permission]) -> tuple[Access, ...]:

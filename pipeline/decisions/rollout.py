@@ -148,7 +148,8 @@ def _advance(
     progress: Progress, snapshot: Snapshot, faults: tuple[Fault, ...], now: float, *, complete: bool
 ) -> Progress:
     status = snapshot.workload.get("status") or {}
-    mark = (status.get("updatedReplicas", 0), sum(pod.ready for pod in snapshot.new_pods))
+    updated = status.get("updatedReplicas", status.get("updatedNumberScheduled", 0))  # the second for a DaemonSet
+    mark = (updated, sum(pod.ready for pod in snapshot.new_pods))
     high = (max(progress.high[0], mark[0]), max(progress.high[1], mark[1]))
     restarts = sum(container.restarts for pod in snapshot.new_pods for container in pod.containers)
     steady = progress.steady if complete and restarts == progress.restarts else None

@@ -127,7 +127,7 @@ class Snapshot:
 
 
 def _belongs(pod: Pod, revision: Revision) -> bool:
-    """A StatefulSet labels its pods with the revision's name, a DaemonSet with what follows its own name in it."""
+    """Compare names: a StatefulSet labels its pods with the revision's, a DaemonSet with what follows its own in it."""
     return revision.name in (pod.owner, pod.hash, f"{pod.owner}-{pod.hash}")
 
 
@@ -163,7 +163,7 @@ def read_revision(document: Json) -> Revision:
 
 
 def _read_controller_revision(document: Json) -> Revision:
-    """It holds a patch: the template, with a directive to replace it as a whole."""
+    """Take it out of the patch that is stored: the template, with a directive to replace it as a whole."""
     metadata, template = document["metadata"], dict(document["data"]["spec"]["template"])
     template.pop("$patch", None)
     return Revision(

@@ -16,7 +16,6 @@ from pipeline.decisions.rollback import build_mark, needed_objects
 from pipeline.decisions.rollout import Phase, Progress, RolloutPolicy, judge_rollout
 from pipeline.decisions.snapshot import without_hash
 from pipeline.errors import ConfigurationError, StageFailed, Unknown
-from pipeline.settings.environments import Kind
 from pipeline.stages.health_checks import check_health, check_metrics, open_service
 
 if TYPE_CHECKING:
@@ -64,13 +63,12 @@ def open_site(context: Context, environment: str) -> Site:
 
 def check_permissions(site: Site, snapshot: Snapshot) -> None:
     """Ask for every permission before anything is changed. Raises `StageFailed` that names what is missing."""
-    if site.target.kind is not Kind.DEPLOYMENT:
-        raise ConfigurationError(f"{site.environment}: only a Deployment can be changed, not a {site.target.kind}")
     secrets = [name for resource, name in needed_objects(snapshot.template) if resource == "secrets"]
-    wanted = plan_permissions(secrets=secrets, proxy=not site.target.url, migrate=site.target.migrate)
+    target = site.target
+    wanted = plan_permissions(secrets=secrets, proxy=not target.url, migrate=target.migrate, kind=target.kind.value)
     if missing := find_missing(wanted, site.cluster.allowed):
         raise StageFailed(
-            f"in {site.target.namespace} this account may not {describe_missing(missing)}",
+            f"in {target.namespace} this account may not {describe_missing(missing)}",
             hint="kubernetes/rbac/role.yaml",
         )
 

@@ -66,6 +66,16 @@ def test_only_what_is_used_is_asked_for(arguments: dict[str, Any], resources: se
     assert planned - {permission.resource for permission in FOLLOW} == resources
 
 
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_other_kinds_have_their_own_revisions(kind: str) -> None:
+    """Not a Deployment's: the account needs nothing of those."""
+    asked = {
+        (rule.group, rule.resource) for rule in plan_permissions(secrets=[], proxy=False, migrate=False, kind=kind)
+    }
+
+    assert {name for group, name in asked if group == "apps"} == {f"{kind.lower()}s", "controllerrevisions"}
+
+
 @pytest.mark.parametrize("access", list_accesses(ALL), ids=str)
 def test_each_missing_access_is_found_and_named(access: Access) -> None:
     """The message names the verb, the resource with its group, and what it is for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from pipeline.decisions.rollback import (
     kubectl_target,
     needed_objects,
 )
-from pipeline.decisions.snapshot import Revision, Snapshot, find_revision, read_event, read_pod, read_revision
+from pipeline.decisions.snapshot import Pod, Revision, Snapshot, find_revision, read_event, read_pod, read_revision
 from pipeline.errors import StageFailed
 
 
@@ -130,6 +131,30 @@ def test_the_oldest_equal_revision_is_the_present_one() -> None:
     assert not is_current(shop(*THREE, image="a"), THREE[1])
 
 
+@pytest.mark.parametrize(
+    ("pod", "new"),
+    [
+        pytest.param(Pod(name="p", owner="shop-a"), True, id="Deployment"),
+        pytest.param(Pod(name="p", owner="shop", hash="shop-a"), True, id="StatefulSet"),
+        pytest.param(Pod(name="p", owner="shop", hash="a"), True, id="DaemonSet"),
+        pytest.param(Pod(name="p", owner="shop", hash="shop-b"), False, id="StatefulSet before"),
+        pytest.param(Pod(name="p", owner="shop", hash="b"), False, id="DaemonSet before"),
+        pytest.param(Pod(name="p", owner="shop-a", deleted=True), False, id="on its way out"),
+    ],
+)
+def test_pods_of_the_present_revision(pod: Pod, new: bool) -> None:  # noqa: FBT001
+    known = shop(*THREE, image="a")
+
+    assert bool(replace(known, pods=(pod,)).new_pods) is new
+
+
+def test_a_template_of_an_older_api_server_is_the_same_one() -> None:
+    """It gives `creationTimestamp: null` where later ones say nothing."""
+    older = {**template("a"), "metadata": {"labels": {}, "creationTimestamp": None}}
+
+    assert find_revision(THREE, older) == THREE[0]
+
+
 def test_copies_of_the_ledger_are_merged_by_age() -> None:
     """A foreign undo put an old copy on the Deployment; the ReplicaSet still has the newer one."""
     copies = (revision(1, "a", **{LEDGER: ledger(a=(Mark.BAD, "2"))}), revision(2, "b", **{LEDGER: "no json"}))
@@ -192,5 +217,8 @@ def test_objects_of_the_api_are_taken_apart() -> None:
     event = read_event({"metadata": {"creationTimestamp": "t"}, "involvedObject": {"name": "p"}, "reason": "Failed"})
 
     assert read_revision({"metadata": metadata, "spec": {"template": {}}}).number is None
+    data = {"spec": {"template": {**template("a"), "$patch": "replace"}}}
+    stored = read_revision({"metadata": metadata, "revision": 3, "data": data})
+    assert (stored.name, stored.number, stored.template) == ("x", 3, template("a"))
     assert (pod.owner, pod.unschedulable, pod.containers[0].exit_code) == ("shop-a", "full", 3)
     assert (event.name, event.when) == ("p", "t")
