@@ -75,7 +75,8 @@ def workload(kind: str, name: str) -> dict[str, Any]:
         "selector": {"matchLabels": {"app": name}},
         "template": {"metadata": {"labels": {"app": name}}, "spec": pod},
     }
-    spec |= {"Deployment": {"replicas": 0}, "StatefulSet": {"replicas": 0, "serviceName": name}}.get(kind, {})
+    spec |= {} if kind == "DaemonSet" else {"replicas": 0}
+    spec |= {"serviceName": name} if kind == "StatefulSet" else {}
     return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
