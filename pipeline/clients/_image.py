@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pipeline.decisions.build import BuildPlan, Built
@@ -45,4 +45,8 @@ class Registry(Protocol):
 
     def digest(self, image: Reference) -> str | None:
         """Return the digest of what the registry has under this tag or digest; None when it has nothing. Raises as `check` does."""
+        ...
+
+    def labels(self, image: Reference) -> Mapping[str, str] | None:
+        """Return the labels of an image; None when the registry does not have it. Raises as `check` does."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import urllib.parse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.decisions.http import LONGEST_BODY, Request
 from pipeline.errors import ConfigurationError, Unknown
@@ -24,6 +24,7 @@ _ACCEPT = (
 )
 _TIMEOUT = 15.0
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 200, 401, 403, 404, 429
+_MOVED = (301, 302, 307, 308)
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -51,6 +52,27 @@ class HttpRegistry:
             raise Unknown(f"the registry {image.registry} says {told}, but what it sends has {counted}")
         return told or (counted if whole else None)
 
+    def labels(self, image: Reference) -> dict[str, str] | None:
+        """See `clients.Registry.labels`."""
+        manifest = self._document(image, "manifests", image.version)
+        if manifest is not None and "manifests" in manifest:
+            # A list by platform: labels are the same in all; what has no platform is an attestation.
+            real = [item for item in manifest["manifests"] if item.get("platform", {}).get("os") != "unknown"]
+            manifest = self._document(image, "manifests", real[0]["digest"]) if real else None
+        if manifest is None:
+            return None
+        config = self._document(image, "blobs", manifest["config"]["digest"])
+        return dict((config or {}).get("config", {}).get("Labels") or {})
+
+    def _document(self, image: Reference, kind: str, version: str) -> dict[str, Any] | None:
+        answer = self._get(image, f"/v2/{image.repository}/{kind}/{version}", "pull")
+        if answer.status == _NOT_FOUND:
+            return None
+        try:
+            return dict(answer.json())
+        except ValueError:
+            raise Unknown(f"the registry {image.registry} sends no JSON for {kind}/{version}") from None
+
     def _get(self, image: Reference, path: str, actions: str) -> Answer:
         http = self._open_http(image.api, {})
         request = Request(path=path, headers={"Accept": _ACCEPT}, timeout=_TIMEOUT)
@@ -59,6 +81,11 @@ class HttpRegistry:
             authorization = self._authorize(image, answer.headers.get("www-authenticate", ""), actions)
             headers = {**request.headers, "Authorization": authorization}
             answer = http.send(Request(path=path, headers=headers, timeout=_TIMEOUT))
+        if answer.status in _MOVED:
+            # Blobs are often kept elsewhere; the address is signed, and our credentials are none of that host's business.
+            parts = urllib.parse.urlsplit(answer.headers.get("location", ""))
+            elsewhere = self._open_http(f"{parts.scheme}://{parts.netloc}", {}) if parts.netloc else http
+            answer = elsewhere.send(Request(path=f"{parts.path}?{parts.query}", timeout=_TIMEOUT))
         return _judged(image, answer)
 
     def _authorize(self, image: Reference, challenge: str, actions: str) -> str:

@@ -17,6 +17,8 @@ LONGEST_ARGUMENT = 63
 """Characters of {version} in a build argument: it often becomes a label, and Kubernetes allows no more there."""
 SCHEMA_LABEL = "delivery-pipeline.schema.head"
 """Label with the newest migration that the image brings."""
+SCHEMA_CHAIN_LABEL = "delivery-pipeline.schema.chain"
+"""Label with all of them and which are breaking, as `decisions.compatibility` writes them."""
 
 
 # BuildKit rewrites, and so compresses, every layer anew at each export: lightly, a rebuild after a small change takes a third less.

@@ -7,7 +7,15 @@ import os.path
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from pipeline.decisions.build import SCHEMA_LABEL, BuildPlan, build_dotenv, build_statement, fill_arguments
+from pipeline.decisions.build import (
+    SCHEMA_CHAIN_LABEL,
+    SCHEMA_LABEL,
+    BuildPlan,
+    build_dotenv,
+    build_statement,
+    fill_arguments,
+)
+from pipeline.decisions.compatibility import write_chain
 from pipeline.decisions.image import build_name, parse_reference
 from pipeline.decisions.outcome import Outcome, Verdict
 from pipeline.decisions.schema import build_chain
@@ -95,7 +103,7 @@ def _plan(context: Context, options: argparse.Namespace, source: Source, schema:
     return BuildPlan(
         name=build_name(registry, image),
         tags=tags,
-        labels={**labels, **({SCHEMA_LABEL: schema.head} if schema.head else {})},
+        labels={**labels, **_schema_labels(schema)},
         args=fill_arguments(config.args, tags[0], source.sha or "unknown"),
         context=config.context,
         dockerfile=config.dockerfile,
@@ -111,6 +119,10 @@ def _plan(context: Context, options: argparse.Namespace, source: Source, schema:
         sbom_generator=config.sbom_generator,
         timeout=config.timeout,
     )
+
+
+def _schema_labels(schema: SchemaChain) -> dict[str, str]:
+    return {SCHEMA_LABEL: schema.head, SCHEMA_CHAIN_LABEL: write_chain(schema)} if schema.head else {}
 
 
 def _check_registry(context: Context, plan: BuildPlan) -> Registry | None:

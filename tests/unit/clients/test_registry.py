@@ -73,6 +73,64 @@ def test_a_registry_that_says_no_digest() -> None:
     assert registry(FakeHttp([Answer(status=200, text=MANIFEST)])).digest(IMAGE) == DIGEST
 
 
+INDEX = Answer(
+    status=200,
+    text=json.dumps(
+        {
+            "manifests": [
+                {"digest": "sha256:att", "platform": {"os": "unknown"}},
+                {"digest": "sha256:real", "platform": {"os": "linux"}},
+            ]
+        }
+    ),
+)
+MANIFEST_OF_ONE = Answer(status=200, text='{"config": {"digest": "sha256:conf"}}')
+CONFIG = Answer(status=200, text='{"config": {"Labels": {"a": "b"}}}')
+
+
+@pytest.mark.parametrize(
+    ("answers", "labels", "paths"),
+    [
+        pytest.param([MANIFEST_OF_ONE, CONFIG], {"a": "b"}, ["manifests/1", "blobs/sha256:conf"], id="one platform"),
+        pytest.param(
+            [INDEX, MANIFEST_OF_ONE, CONFIG],
+            {"a": "b"},
+            ["manifests/1", "manifests/sha256:real", "blobs/sha256:conf"],
+            id="several, and attestations",
+        ),
+        pytest.param(
+            [MANIFEST_OF_ONE, Answer(status=200, text='{"config": {}}')],
+            {},
+            ["manifests/1", "blobs/sha256:conf"],
+            id="no labels",
+        ),
+        pytest.param([Answer(status=404)], None, ["manifests/1"], id="not there"),
+        pytest.param([Answer(status=200, text='{"manifests": []}')], None, ["manifests/1"], id="empty list"),
+    ],
+)
+def test_labels(answers: list[Answer], labels: dict[str, str] | None, paths: list[str]) -> None:
+    """Of any platform's image; attestations have none."""
+    http = FakeHttp(list(answers))
+
+    assert registry(http).labels(IMAGE) == labels
+    assert [request.path for _, request in http.asked] == [f"/v2/o/shop/{path}" for path in paths]
+
+
+def test_a_blob_that_is_kept_elsewhere_gets_no_credentials() -> None:
+    """Its address is signed; the registry's token is not for that host."""
+    moved = Answer(status=307, headers={"location": "https://store.io/x?sig=1"})
+    http = FakeHttp([MANIFEST_OF_ONE, BEARER, TOKEN, moved, CONFIG])
+
+    assert registry(http, LOGIN).labels(IMAGE) == {"a": "b"}
+    base, request = http.asked[-1]
+    assert (base, request.path, "Authorization" in request.headers) == ("https://store.io", "/x?sig=1", False)
+
+
+def test_labels_that_are_no_json() -> None:
+    with pytest.raises(Unknown, match="sends no JSON"):
+        registry(FakeHttp([Answer(status=200, text="{")])).labels(IMAGE)
+
+
 def test_a_registry_that_lies() -> None:
     """The content must have the digest that is claimed for it."""
     with pytest.raises(Unknown, match="but what it sends has"):

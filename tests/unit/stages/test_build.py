@@ -67,6 +67,9 @@ class FakeRegistry:
         if self.refuses:
             raise self.refuses
 
+    def labels(self, image: Reference) -> Mapping[str, str] | None:
+        raise NotImplementedError
+
     def digest(self, image: Reference) -> str | None:
         found = self.digests.get(image.tag, self.default)
         if isinstance(found, Exception):
@@ -119,6 +122,7 @@ def test_built_pushed_and_read_back(tmp_path: Path) -> None:
     (plan,) = builder.plans
     assert (plan.name, plan.tags, plan.epoch, plan.push) == ("127.0.0.1:5000/shop", ("main",), 1578571200, True)
     assert plan.labels["delivery-pipeline.schema.head"] == "0001"
+    assert plan.labels["delivery-pipeline.schema.chain"] == "0001"
     document = result(tmp_path)
     assert document["reference"] == f"127.0.0.1:5000/shop@{DIGEST}"
     assert (document["commit"], document["ref"], document["bases"]) == (SHA, "refs/heads/main", {"python:3": OTHER})
