@@ -34,8 +34,8 @@ class Cluster(Protocol):
         """Apply a JSON patch to the workload and return what came of it. Raises `Conflict` when its resourceVersion is another by now."""
         ...
 
-    def exists(self, resource: str, name: str) -> bool:
-        """Tell whether there is such a ConfigMap (`configmaps`) or Secret (`secrets`)."""
+    def fingerprint(self, resource: str, name: str) -> str:
+        """Return the fingerprint of a ConfigMap (`configmaps`) or Secret (`secrets`); empty when there is none. What is in it stays here."""
         ...
 
     def read_log(self, pod: str, container: str, *, previous: bool = False) -> str:

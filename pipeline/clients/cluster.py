@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.clients._cluster import Conflict
 from pipeline.clients.jobs import KubernetesJobs
 from pipeline.clients.kube import Refused
+from pipeline.decisions.preflight import fingerprint
 from pipeline.decisions.snapshot import Snapshot, read_event, read_pod, read_revision
 from pipeline.errors import StageFailed
 
@@ -69,14 +70,14 @@ class KubernetesCluster:
             raise Refused(f"the cluster refused: {_message(text)}", status=status, reason="")
         return dict(json.loads(text))
 
-    def exists(self, resource: str, name: str) -> bool:
+    def fingerprint(self, resource: str, name: str) -> str:
         try:
-            self._read(f"{self._core}/{resource}/{urllib.parse.quote(name, safe='')}", {})
+            found = self._read(f"{self._core}/{resource}/{urllib.parse.quote(name, safe='')}", {})
         except Refused as refused:
             if refused.status == 404:  # noqa: PLR2004  # not found
-                return False
+                return ""
             raise
-        return True
+        return fingerprint(found, f"{self._namespace}/{resource}/{name}")
 
     def read_log(self, pod: str, container: str, *, previous: bool = False) -> str:
         query = {**_LOG, "container": container, "previous": str(previous).lower()}

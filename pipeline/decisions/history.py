@@ -22,8 +22,15 @@ COMMIT = "delivery-pipeline/commit"
 VERSION = "delivery-pipeline/version"
 WHO = "delivery-pipeline/who"
 CAUSE = "kubernetes.io/change-cause"
-RELEASE_KEYS = (COMMIT, VERSION, WHO)
+WHEN = "delivery-pipeline/when"
+SCHEMA = "delivery-pipeline/schema"
+"""The migrations that the revision's code knows, as `compatibility` writes them."""
+NEEDS = "delivery-pipeline/needs"
+"""Fingerprints of the ConfigMaps and Secrets that it was deployed with; never what is in them."""
+RELEASE_KEYS = (COMMIT, VERSION, WHO, WHEN, SCHEMA, NEEDS)
 """Annotations that say what a revision is; they come back with it."""
+REACHED = "delivery-pipeline/schema-reached"
+"""The migrations that the database has seen. It stays when a rollback takes the code back: the database is not taken back."""
 
 
 class Mark(enum.StrEnum):
@@ -47,16 +54,23 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One revision as `history` shows it."""
+    """One revision as `history` shows it. What nobody recorded is empty."""
 
     number: int
     name: str
+    """Of its ReplicaSet or ControllerRevision; it stays when an undo renumbers."""
     image: str
+    digest: str
+    tag: str
+    """Of the image's name, else the version that was deployed."""
+    commit: str
+    who: str
+    when: str
+    """When it was deployed, in UTC; when it was made, for one that somebody else deployed."""
+    cause: str
     mark: Mark
     at: str
-    who: str
-    cause: str
-    commit: str
+    """When it was marked."""
     reason: str
     current: bool
 
@@ -109,16 +123,21 @@ def list_history(snapshot: Snapshot, container: str | None) -> tuple[Line, ...]:
 
 
 def _line(number: int, revision: Revision, ledger: Ledger, container: str | None, *, current: bool) -> Line:
-    entry = ledger.get(revision.name)
+    entry, notes = ledger.get(revision.name), revision.annotations
+    image = image_of(revision.template, container)
+    name, _, digest = image.partition("@")
     return Line(
         number=number,
         name=revision.name,
-        image=image_of(revision.template, container),
+        image=image,
+        digest=digest,
+        tag=name.rpartition("/")[2].partition(":")[2] or notes.get(VERSION, ""),
+        commit=notes.get(COMMIT, ""),
+        who=notes.get(WHO, ""),
+        when=notes.get(WHEN, "") or revision.created,
+        cause=notes.get(CAUSE, "<none>"),
         mark=mark_of(ledger, revision),
         at=entry.at if entry else "",
-        who=revision.annotations.get(WHO, ""),
-        cause=revision.annotations.get(CAUSE, "<none>"),
-        commit=revision.annotations.get(COMMIT, ""),
         reason=entry.reason if entry else "",
         current=current,
     )

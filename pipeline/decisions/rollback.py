@@ -121,6 +121,8 @@ def needed_objects(template: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
             found |= _references(variable.get("valueFrom") or {}, ("configMapKeyRef", "secretKeyRef"), "name")
     for volume in spec.get("volumes", ()):
         found |= _references(volume, ("configMap",), "name") | _references(volume, ("secret",), "secretName")
+        for source in (volume.get("projected") or {}).get("sources") or ():
+            found |= _references(source, ("configMap", "secret"), "name")
     return tuple(sorted(found))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pipeline.arguments import Parser
@@ -17,6 +17,7 @@ from pipeline.decisions.rollout import Phase, RolloutVerdict, judge_controller
 from pipeline.errors import ConfigurationError, NotRolledBack, PipelineError, RolledBack, StageFailed
 from pipeline.stages.announce import announce
 from pipeline.stages.migrate import migrate_environment
+from pipeline.stages.preflight import record_release, warn_of_fallback
 from pipeline.stages.transaction import (
     check,
     check_permissions,
@@ -31,7 +32,7 @@ from pipeline.stages.transaction import (
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pipeline.decisions.snapshot import Revision, Snapshot
     from pipeline.stages.context import Context
@@ -66,6 +67,8 @@ class Deploy:
     """Where a failure goes back to."""
     commit: str = ""
     version: str = ""
+    record: Mapping[str, str] = field(default_factory=dict)
+    """Annotations with what a later rollback will ask for."""
 
 
 def run(context: Context, arguments: Sequence[str]) -> Outcome:
@@ -98,19 +101,27 @@ def _plan(context: Context, options: argparse.Namespace) -> Deploy:
         image, commit, version = _choose_image(context, options.image)
         before = site.cluster.read_workload()
         build_release(before, site.target.container, image, {})
-        check_permissions(site, before)
+        check_permissions(site, before.template)
         if before.paused:
             raise StageFailed(
                 f"{before.name} is paused: a rollout would not begin",
                 hint=f"kubectl rollout resume deployment/{before.name} -n {site.target.namespace}",
             )
-        fallback = _find_fallback(before)
+        fallback, record = _find_fallback(before), record_release(site, before, image)
         context.report.line(f"{image_of(before.template, site.target.container)} -> {image}")
         context.report.line(
             f"back, if it fails: {f'revision {fallback.number}' if fallback else 'nowhere: nothing complete runs'}"
         )
+        warn_of_fallback(site, before, fallback, record)
     return Deploy(
-        state=State.PLANNED, site=site, image=image, before=before, fallback=fallback, commit=commit, version=version
+        state=State.PLANNED,
+        site=site,
+        image=image,
+        before=before,
+        fallback=fallback,
+        commit=commit,
+        version=version,
+        record=record,
     )
 
 
@@ -147,7 +158,7 @@ def _find_fallback(before: Snapshot) -> Revision | None:
 
 def _release(deploy: Deploy, now: Snapshot) -> list[dict[str, object]]:
     facts = {COMMIT: deploy.commit, VERSION: deploy.version, WHO: deploy.site.who}
-    annotations = {key: value for key, value in facts.items() if value}
+    annotations = {key: value for key, value in {**facts, **deploy.record}.items() if value}
     annotations[CAUSE] = f"deploy {deploy.image} by {deploy.site.who}"
     return build_release(now, deploy.site.target.container, deploy.image, annotations)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.stages.context import Context
 
-_HEADERS = ("REVISION", "STATE", "WHEN", "WHO", "COMMIT", "IMAGE", "CHANGE-CAUSE")
+_HEADERS = ("REVISION", "STATE", "WHEN", "WHO", "COMMIT", "TAG", "IMAGE", "CHANGE-CAUSE")
 
 
 def run(context: Context, arguments: Sequence[str]) -> Outcome:
@@ -34,9 +34,10 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
             (
                 f"{item.number}{' *' if item.current else ''}",
                 item.mark,
-                item.at,
+                item.when,
                 item.who,
                 item.commit[:12],
+                item.tag,
                 item.image,
                 item.cause,
             )

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 from pipeline.arguments import Parser
 from pipeline.decisions.history import Mark, image_of
 from pipeline.decisions.outcome import Outcome, Verdict
-from pipeline.decisions.rollback import build_undo, choose_target, is_current, needed_objects
+from pipeline.decisions.rollback import build_undo, choose_target, is_current
 from pipeline.decisions.rollout import Phase
 from pipeline.errors import NotRolledBack, PipelineError, StageFailed
+from pipeline.stages.preflight import check_target
 from pipeline.stages.transaction import check, check_permissions, follow, keep_mark, open_site, require_same, write
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from pipeline.decisions.rollback import Patch
     from pipeline.decisions.snapshot import Revision, Snapshot
     from pipeline.stages.context import Context
     from pipeline.stages.transaction import Site
@@ -31,8 +33,8 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
         if is_current(before, target):
             reason = f"revision {target.number} runs already; nothing was changed"
             return Outcome(verdict=Verdict.CLEAN, reason=reason, target=site.environment)
-        check_permissions(site, before)
-        _check_needs(site, target)
+        check_permissions(site, before.template, target.template)
+        check_target(site, before, target, force=options.force, accept_unknown=options.accept_unknown)
         container = site.target.container
         context.report.line(f"{image_of(before.template, container)} -> {image_of(target.template, container)}")
     cause = f"rollback to revision {target.number} by {site.who}"
@@ -40,7 +42,7 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
         site.cluster.patch(build_undo(before, target, cause=cause), dry_run=True)
         reason = f"would go back to revision {target.number}: the cluster accepts it; nothing was changed"
         return Outcome(verdict=Verdict.CLEAN, reason=reason, target=site.environment)
-    write(site, lambda now: build_undo(require_same(now, before), target, cause=cause))
+    write(site, lambda now: _undo(now, before, target, cause))
     return _finish(site, target)
 
 
@@ -48,18 +50,17 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = Parser("rollback", "Go back to a revision, or to the last verified one.")
     parser.add_argument("revision", nargs="?", type=int, help="as `nox -s history` shows it")
     parser.add_argument("--environment", required=True)
-    parser.add_argument("--force", action="store_true", help="go also to a revision that is known bad")
+    parser.add_argument("--force", action="store_true", help="go although it is known bad, or the pre-flight says no")
+    parser.add_argument("--accept-unknown", action="store_true", help="go although the pre-flight could not see all")
     parser.add_argument("--dry-run", action="store_true", help="show the plan, ask the cluster, change nothing")
     return parser.parse_args(arguments)
 
 
-def _check_needs(site: Site, target: Revision) -> None:
-    """Make sure that what the revision needs is still there."""
-    missing = [
-        f"{kind[:-1]} {name}" for kind, name in needed_objects(target.template) if not site.cluster.exists(kind, name)
-    ]
-    if missing:
-        raise StageFailed(f"revision {target.number} needs what is no longer there: {', '.join(missing)}")
+def _undo(now: Snapshot, before: Snapshot, target: Revision, cause: str) -> Patch:
+    """Build the patch, if everything is still as it was planned for."""
+    if target.name not in {revision.name for revision in require_same(now, before).revisions}:
+        raise StageFailed(f"revision {target.number} was removed meanwhile", hint="the history limit is reached")
+    return build_undo(now, target, cause=cause)
 
 
 def _finish(site: Site, target: Revision) -> Outcome:

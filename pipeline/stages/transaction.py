@@ -61,9 +61,13 @@ def open_site(context: Context, environment: str) -> Site:
     return Site(context=context, environment=environment, target=target, cluster=context.open_cluster(target))
 
 
-def check_permissions(site: Site, snapshot: Snapshot) -> None:
-    """Ask for every permission before anything is changed. Raises `StageFailed` that names what is missing."""
-    secrets = [name for resource, name in needed_objects(snapshot.template) if resource == "secrets"]
+def check_permissions(site: Site, *templates: Mapping[str, Any]) -> None:
+    """Ask for every permission before anything is changed. Raises `StageFailed` that names what is missing.
+
+    `templates`: the one that is there, and the one that shall be.
+    """
+    needed = {item for template in templates for item in needed_objects(template)}
+    secrets = sorted(name for resource, name in needed if resource == "secrets")
     target = site.target
     wanted = plan_permissions(secrets=secrets, proxy=not target.url, migrate=target.migrate, kind=target.kind.value)
     if missing := find_missing(wanted, site.cluster.allowed):

@@ -22,7 +22,7 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
     parser.add_argument("environment")
     options = parser.parse_args(arguments)
     site = open_site(context, options.environment)
-    check_permissions(site, site.cluster.read_workload())
+    check_permissions(site, site.cluster.read_workload().template)
     with context.report.phase(f"Look at {options.environment}"):
         verdict, snapshot = follow(site)
         problem = verdict.reason if verdict.phase is Phase.FAILED else check(site, snapshot)

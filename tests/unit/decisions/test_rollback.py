@@ -190,12 +190,14 @@ def test_what_a_template_needs() -> None:
         ],
     }
     volumes = [{"configMap": {"name": "d"}}, {"secret": {"secretName": "e"}}, {"emptyDir": {}}]
+    volumes.append({"projected": {"sources": [{"secret": {"name": "f"}}, {"serviceAccountToken": {}}]}})
 
     assert needed_objects({"spec": {"containers": [container], "volumes": volumes}}) == (
         ("configmaps", "a"),
         ("configmaps", "d"),
         ("secrets", "c"),
         ("secrets", "e"),
+        ("secrets", "f"),
     )
 
 

@@ -1,0 +1,99 @@
+"""The pre-flight of a rollback, and what a deploy records for it: both before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pipeline.decisions.build import SCHEMA_CHAIN_LABEL
+from pipeline.decisions.compatibility import find_furthest, judge_schema
+from pipeline.decisions.history import NEEDS, REACHED, SCHEMA, WHEN, image_of
+from pipeline.decisions.image import parse_reference
+from pipeline.decisions.preflight import GONE, THERE, Facts, judge_preflight, list_images, read_reached, write_needs
+from pipeline.decisions.rollback import needed_objects
+from pipeline.errors import PipelineError, StageFailed, Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.clients import Registry
+    from pipeline.decisions.preflight import Needs, Preflight
+    from pipeline.decisions.snapshot import Json, Revision, Snapshot
+    from pipeline.stages.transaction import Site
+
+
+def check_target(site: Site, snapshot: Snapshot, target: Revision, *, force: bool, accept_unknown: bool) -> None:
+    """Make sure that the revision can come back as it was.
+
+    Raises `StageFailed` when it cannot, unless forced, and `Unknown` when that could not be seen, unless accepted; then each is a warning.
+    """
+    found = _look(site, snapshot, target)
+    if found.bad and not force:
+        raise StageFailed(
+            f"revision {target.number} cannot come back as it was: {'; '.join(found.bad)}",
+            hint="--force goes there all the same",
+        )
+    if found.unknown and not accept_unknown:
+        raise Unknown(
+            f"whether revision {target.number} can come back is unknown: {'; '.join(found.unknown)}",
+            hint="--accept-unknown goes there all the same",
+        )
+    for problem in (*found.bad, *found.unknown):
+        site.context.report.warn(f"revision {target.number}: {problem}")
+
+
+def record_release(site: Site, before: Snapshot, image: str) -> dict[str, str]:
+    """Return the annotations by which a later rollback knows what this release was made of."""
+    chain, reached = _read_chain(site.context.open_registry(), image), read_reached(before)
+    furthest = find_furthest((reached, chain))
+    if chain and furthest == reached and (problem := judge_schema(reached, chain)):
+        site.context.report.warn(f"{image}: {problem}")
+    return {
+        WHEN: site.context.clock.now().isoformat(timespec="seconds"),
+        NEEDS: write_needs(_read_needs(site, before.template)),
+        SCHEMA: chain,
+        REACHED: furthest,
+    }
+
+
+def warn_of_fallback(site: Site, before: Snapshot, fallback: Revision | None, record: Mapping[str, str]) -> None:
+    """Say before a deploy what would be in the way of its undo; when it has failed is too late to look."""
+    if fallback is None:
+        return
+    workload = dict(before.workload)
+    annotations = {**before.annotations, REACHED: record[REACHED]}
+    workload["metadata"] = {**workload["metadata"], "annotations": annotations}
+    found = _look(site, replace(before, workload=workload), fallback)
+    for problem in (*found.bad, *found.unknown):
+        site.context.report.warn(f"going back to revision {fallback.number} may fail: {problem}")
+
+
+def _look(site: Site, snapshot: Snapshot, target: Revision) -> Preflight:
+    registry, image = site.context.open_registry(), image_of(target.template, site.target.container)
+    asks = bool(read_reached(snapshot)) and SCHEMA not in target.annotations
+    facts = Facts(
+        images={image: _find(registry, image) for image in list_images(target.template)},
+        needs=_read_needs(site, target.template),
+        chain=_read_chain(registry, image) if asks else "",
+    )
+    return judge_preflight(snapshot, target, facts)
+
+
+def _find(registry: Registry, image: str) -> str:
+    """Say whether the registry has an image, or why nobody knows."""
+    try:
+        return GONE if registry.digest(parse_reference(image)) is None else THERE
+    except PipelineError as error:
+        return error.message
+
+
+def _read_needs(site: Site, template: Json) -> Needs:
+    return {item: site.cluster.fingerprint(*item) for item in needed_objects(template)}
+
+
+def _read_chain(registry: Registry, image: str) -> str:
+    """Return what the image's label says; empty when it has none or nobody answers, which makes no deploy fail."""
+    try:
+        return (registry.labels(parse_reference(image)) or {}).get(SCHEMA_CHAIN_LABEL, "")
+    except PipelineError:
+        return ""

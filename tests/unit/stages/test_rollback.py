@@ -1,0 +1,158 @@
+"""Rollback on a cluster of fakes: the pre-flight before anything is written, and what a deploy records for it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline.decisions.history import NEEDS, REACHED, SCHEMA, WHEN
+from pipeline.errors import StageFailed, Unknown
+from pipeline.stages import deploy, history, rollback, status
+from tests.cluster_fakes import GOOD, SICK, FakeCluster, FakeRegistry, make
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.errors import PipelineError
+
+NEWER = GOOD.replace("a" * 64, "e" * 64)
+OLD, NEW = (image.partition("@")[2] for image in (GOOD, NEWER))
+BACK = ["2", "--environment", "test"]
+
+
+def deployed(root: Path, registry: FakeRegistry) -> tuple[FakeCluster, Any]:
+    """Two good deploys: revisions 2 and 3."""
+    cluster = FakeCluster()
+    world = make(root, cluster, registry)
+    for image in (GOOD, NEWER):
+        deploy.run(world.context, ["test", "--image", image])
+    return cluster, world
+
+
+def test_a_deploy_records_what_a_rollback_will_ask_for(tmp_path: Path) -> None:
+    """When, with which configuration, for which schema; a rollback brings back all but how far the database is."""
+    registry = FakeRegistry(chains={OLD: "1", NEW: "1,2"})
+    cluster, world = deployed(tmp_path, registry)
+    keys = (NEEDS, SCHEMA, REACHED)
+    newer = {key: cluster.workload["metadata"]["annotations"][key] for key in keys}
+    rollback.run(world.context, BACK)
+    older = {key: cluster.workload["metadata"]["annotations"][key] for key in keys}
+
+    assert newer == {NEEDS: '{"secrets/db":"0a"}', SCHEMA: "1,2", REACHED: "1,2"}
+    assert older == {**newer, SCHEMA: "1"}
+    assert cluster.workload["metadata"]["annotations"][WHEN].endswith("+00:00")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words", "accept"),
+    [
+        pytest.param({"gone": {OLD}}, StageFailed, "is no longer in its registry", "--force", id="digest gone"),
+        pytest.param({"secrets": {}}, StageFailed, "secret db is no longer there", "--force", id="Secret gone"),
+        pytest.param({"secrets": {"db": "0b"}}, StageFailed, "secret db has changed", "--force", id="Secret changed"),
+        pytest.param({"refuses": Unknown("r is down")}, Unknown, "r is down", "--accept-unknown", id="registry down"),
+    ],
+)
+def test_the_preflight(
+    tmp_path: Path, change: dict[str, Any], error: type[PipelineError], words: str, accept: str
+) -> None:
+    """One line, nothing written; with the word for it, a warning, and back it goes."""
+    registry = FakeRegistry()
+    cluster, world = deployed(tmp_path, registry)
+    for name, value in change.items():
+        setattr(cluster if name == "secrets" else registry, name, value)
+    written = len(cluster.patches)
+
+    with pytest.raises(error, match=words) as refused:
+        rollback.run(world.context, BACK)
+
+    assert (len(cluster.patches), "\n" in refused.value.message, accept in refused.value.hint) == (written, False, True)
+    other = {"--force": "--accept-unknown", "--accept-unknown": "--force"}[accept]
+    with pytest.raises(error, match=words):
+        rollback.run(world.context, [*BACK, other])
+    rollback.run(world.context, [*BACK, accept])
+    assert cluster.image == GOOD
+    assert words in world.printed
+
+
+def test_code_that_the_schema_has_left_behind(tmp_path: Path) -> None:
+    """The deploy says at once that its undo may fail; the rollback is refused."""
+    _, world = deployed(tmp_path, FakeRegistry(chains={OLD: "1", NEW: "1,2!"}))
+
+    assert "going back to revision 2 may fail: its code knows the schema 1" in world.printed
+    with pytest.raises(StageFailed, match="2 is breaking"):
+        rollback.run(world.context, BACK)
+
+
+def test_the_label_is_asked_where_nobody_recorded_a_schema(tmp_path: Path) -> None:
+    """A revision from before there were records: its image's label says the same."""
+    registry = FakeRegistry(chains={NEW: "1,2!"})
+    cluster, world = deployed(tmp_path, registry)
+    assert SCHEMA not in cluster.revisions[1].annotations
+    with pytest.raises(Unknown, match="nobody recorded which schema"):
+        rollback.run(world.context, BACK)
+    registry.chains[OLD] = "1,2!"
+
+    rollback.run(world.context, BACK)
+
+    assert cluster.image == GOOD
+
+
+def test_an_image_older_than_the_schema_is_told_before_it_is_deployed(tmp_path: Path) -> None:
+    registry = FakeRegistry(chains={OLD: "1", NEW: "1,2!", SICK.partition("@")[2]: "1"})
+    _, world = deployed(tmp_path, registry)
+
+    deploy.run(world.context, ["test", "--image", SICK, "--dry-run"])
+
+    assert f"{SICK}: its code knows the schema 1; the database is at 2" in world.printed
+
+
+def test_a_revision_that_goes_meanwhile(tmp_path: Path) -> None:
+    """The history limit took it between plan and write: nothing is written."""
+    cluster, world = deployed(tmp_path, FakeRegistry())
+    written, read = len(cluster.patches), cluster.read_workload
+
+    def read_and_remove() -> Any:
+        snapshot = read()
+        cluster.revisions = [item for item in cluster.revisions if item.number != 2]
+        return snapshot
+
+    cluster.read_workload = read_and_remove  # type: ignore[method-assign]
+
+    with pytest.raises(StageFailed, match="revision 2 was removed meanwhile"):
+        rollback.run(world.context, BACK)
+    assert len(cluster.patches) == written
+
+
+def test_history_and_status_say_everything(tmp_path: Path) -> None:
+    """Digest, tag, commit, who, when, why and mark; what runs, what is under way, who holds the lock."""
+    cluster, world = deployed(tmp_path, FakeRegistry())
+    history.run(world.context, ["test", "--json"])
+    status.run(world.context, ["test", "--json"])
+    lines, now = (json.loads(line) for line in world.printed.splitlines() if line.startswith(("[{", "{")))
+
+    assert [(item["number"], item["mark"], item["digest"], item["who"]) for item in lines] == [
+        (1, "unknown", "", ""),
+        (2, "verified", OLD, "ann"),
+        (3, "verified", NEW, "ann"),
+    ]
+    assert lines[0]["tag"] == "old"
+    assert lines[2]["cause"] == f"deploy {NEWER} by ann"
+    assert now == {
+        "environment": "test",
+        "workload": "shop/shop",
+        "image": NEWER,
+        "digest": NEW,
+        "tag": "",
+        "commit": "",
+        "who": "ann",
+        "when": cluster.revisions[2].annotations[WHEN],
+        "cause": f"deploy {NEWER} by ann",
+        "state": "verified",
+        "revision": "3",
+        "phase": "complete",
+        "rollout": "complete: 1 of 1 pods available",
+        "faults": "",
+        "lock": "",
+    }
