@@ -33,6 +33,7 @@ def live_twice(seed: int, kind: str, namespaces: tuple[str, str]) -> Counter[str
     return endings
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("kind", "seeds", "seen"),
     [
