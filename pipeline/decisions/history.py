@@ -8,9 +8,12 @@ which puts an old copy back on the Deployment, loses nothing. Entries are by the
 from __future__ import annotations
 
 import enum
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+
+from pipeline.decisions.snapshot import without_hash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +30,9 @@ SCHEMA = "delivery-pipeline/schema"
 """The migrations that the revision's code knows, as `compatibility` writes them."""
 NEEDS = "delivery-pipeline/needs"
 """Fingerprints of the ConfigMaps and Secrets that it was deployed with; never what is in them."""
-RELEASE_KEYS = (COMMIT, VERSION, WHO, WHEN, SCHEMA, NEEDS)
+TEMPLATE = "delivery-pipeline/template"
+"""Which template the record is about: the controller copies annotations also to a revision that somebody else deploys afterwards."""
+RELEASE_KEYS = (COMMIT, VERSION, WHO, WHEN, SCHEMA, NEEDS, TEMPLATE)
 """Annotations that say what a revision is; they come back with it."""
 REACHED = "delivery-pipeline/schema-reached"
 """The migrations that the database has seen. It stays when a rollback takes the code back: the database is not taken back."""
@@ -112,6 +117,19 @@ def mark_of(ledger: Mapping[str, Entry], revision: Revision) -> Mark:
     return entry.mark if entry else Mark.UNKNOWN
 
 
+def name_template(template: Mapping[str, object]) -> str:
+    """Return a short name that only equal templates have in common."""
+    text = json.dumps(without_hash(template), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def read_release(annotations: Mapping[str, str], template: Mapping[str, object]) -> dict[str, str]:
+    """Return what was recorded of a release, by `RELEASE_KEYS`; nothing when the record is about another template."""
+    if annotations.get(TEMPLATE) != name_template(template):
+        return {}
+    return {key: annotations[key] for key in RELEASE_KEYS if key in annotations}
+
+
 def list_history(snapshot: Snapshot, container: str | None) -> tuple[Line, ...]:
     """List the revisions in kubectl's order, ascending; one whose number cannot be read is left out, as there."""
     ledger, current = read_ledger(snapshot), snapshot.current
@@ -123,7 +141,7 @@ def list_history(snapshot: Snapshot, container: str | None) -> tuple[Line, ...]:
 
 
 def _line(number: int, revision: Revision, ledger: Ledger, container: str | None, *, current: bool) -> Line:
-    entry, notes = ledger.get(revision.name), revision.annotations
+    entry, notes = ledger.get(revision.name), read_release(revision.annotations, revision.template)
     image = image_of(revision.template, container)
     name, _, digest = image.partition("@")
     return Line(
@@ -135,7 +153,7 @@ def _line(number: int, revision: Revision, ledger: Ledger, container: str | None
         commit=notes.get(COMMIT, ""),
         who=notes.get(WHO, ""),
         when=notes.get(WHEN, "") or revision.created,
-        cause=notes.get(CAUSE, "<none>"),
+        cause=revision.annotations.get(CAUSE, "<none>"),
         mark=mark_of(ledger, revision),
         at=entry.at if entry else "",
         reason=entry.reason if entry else "",

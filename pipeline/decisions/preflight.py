@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipeline.decisions.compatibility import find_furthest, judge_schema
-from pipeline.decisions.history import NEEDS, REACHED, SCHEMA
+from pipeline.decisions.history import NEEDS, REACHED, SCHEMA, read_release
 from pipeline.decisions.rollback import needed_objects
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def read_reached(snapshot: Snapshot) -> str:
 
 def judge_preflight(snapshot: Snapshot, target: Revision, facts: Facts) -> Preflight:
     """Judge what was found, one short line for each thing that is wrong."""
-    recorded = read_needs(target.annotations.get(NEEDS, ""))
+    release = read_release(target.annotations, target.template)
+    recorded = read_needs(release.get(NEEDS, ""))
     bad = [f"{image} is no longer in its registry" for image, state in facts.images.items() if state == GONE]
     for kind, name in needed_objects(target.template):
         now, then = facts.needs.get((kind, name), ""), recorded.get((kind, name))
@@ -95,7 +96,7 @@ def judge_preflight(snapshot: Snapshot, target: Revision, facts: Facts) -> Prefl
         elif then and now != then:
             bad.append(f"{kind[:-1]} {name} has changed since it was deployed")
     unknown = [why for why in facts.images.values() if why not in (THERE, GONE)]
-    reached, chain = read_reached(snapshot), target.annotations.get(SCHEMA, "") or facts.chain
+    reached, chain = read_reached(snapshot), release.get(SCHEMA, "") or facts.chain
     if reached and not chain:
         unknown.append("nobody recorded which schema its code knows")
     elif problem := judge_schema(reached, chain):

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.decisions.history import CAUSE, LEDGER, RELEASE_KEYS, Mark, mark_of, read_ledger
+from pipeline.decisions.history import (
+    CAUSE,
+    LEDGER,
+    RELEASE_KEYS,
+    TEMPLATE,
+    Mark,
+    mark_of,
+    name_template,
+    read_ledger,
+    read_release,
+)
 from pipeline.decisions.snapshot import without_hash
 from pipeline.errors import StageFailed
 
@@ -72,7 +82,7 @@ def is_current(snapshot: Snapshot, target: Revision) -> bool:
 def build_undo(snapshot: Snapshot, target: Revision, *, cause: str, ledger: str | None = None) -> Patch:
     """Build the patch to a revision: its template and what describes it; all other annotations stay as the user left them."""
     annotations = {key: value for key, value in snapshot.annotations.items() if key not in RELEASE_KEYS}
-    annotations |= {key: target.annotations[key] for key in RELEASE_KEYS if key in target.annotations}
+    annotations |= read_release(target.annotations, target.template)
     annotations[CAUSE] = cause
     if ledger is not None:
         annotations[LEDGER] = ledger
@@ -90,10 +100,13 @@ def build_release(snapshot: Snapshot, container: str | None, image: str, annotat
     if container is not None and container not in names:
         raise StageFailed(f"{snapshot.name} has no container {container}", hint=f"containers: {', '.join(names)}")
     index = 0 if container is None else names.index(container)
+    changed = [{**item, "image": image} if at == index else item for at, item in enumerate(containers)]
+    template = {**snapshot.template, "spec": {**snapshot.template["spec"], "containers": changed}}
+    kept = {key: value for key, value in snapshot.annotations.items() if key not in RELEASE_KEYS}
     return [
         _test(snapshot),
         {"op": "replace", "path": f"/spec/template/spec/containers/{index}/image", "value": image},
-        _annotate({**{k: v for k, v in snapshot.annotations.items() if k not in RELEASE_KEYS}, **annotations}),
+        _annotate({**kept, **annotations, TEMPLATE: name_template(template)}),
     ]
 
 

@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING
 
 from pipeline.decisions.build import SCHEMA_CHAIN_LABEL
 from pipeline.decisions.compatibility import find_furthest, judge_schema
-from pipeline.decisions.history import NEEDS, REACHED, SCHEMA, WHEN, image_of
+from pipeline.decisions.history import NEEDS, REACHED, SCHEMA, WHEN, image_of, read_release
 from pipeline.decisions.image import parse_reference
-from pipeline.decisions.preflight import GONE, THERE, Facts, judge_preflight, list_images, read_reached, write_needs
+from pipeline.decisions.preflight import (
+    GONE,
+    THERE,
+    Facts,
+    Preflight,
+    judge_preflight,
+    list_images,
+    read_reached,
+    write_needs,
+)
 from pipeline.decisions.rollback import needed_objects
 from pipeline.errors import PipelineError, StageFailed, Unknown
 
@@ -17,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.clients import Registry
-    from pipeline.decisions.preflight import Needs, Preflight
+    from pipeline.decisions.preflight import Needs
     from pipeline.decisions.snapshot import Json, Revision, Snapshot
     from pipeline.stages.transaction import Site
 
@@ -63,14 +72,17 @@ def warn_of_fallback(site: Site, before: Snapshot, fallback: Revision | None, re
     workload = dict(before.workload)
     annotations = {**before.annotations, REACHED: record[REACHED]}
     workload["metadata"] = {**workload["metadata"], "annotations": annotations}
-    found = _look(site, replace(before, workload=workload), fallback)
+    try:
+        found = _look(site, replace(before, workload=workload), fallback)
+    except PipelineError as error:
+        found = Preflight(unknown=(error.message,))
     for problem in (*found.bad, *found.unknown):
         site.context.report.warn(f"going back to revision {fallback.number} may fail: {problem}")
 
 
 def _look(site: Site, snapshot: Snapshot, target: Revision) -> Preflight:
     registry, image = site.context.open_registry(), image_of(target.template, site.target.container)
-    asks = bool(read_reached(snapshot)) and SCHEMA not in target.annotations
+    asks = bool(read_reached(snapshot)) and SCHEMA not in read_release(target.annotations, target.template)
     facts = Facts(
         images={image: _find(registry, image) for image in list_images(target.template)},
         needs=_read_needs(site, target.template),

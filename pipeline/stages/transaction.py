@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.clients import Conflict
 from pipeline.decisions.health import Health, worst_health
-from pipeline.decisions.history import COMMIT, VERSION, Entry, image_of, write_ledger
+from pipeline.decisions.history import COMMIT, VERSION, Entry, image_of, read_release, write_ledger
 from pipeline.decisions.jsonpath import parse_assertion
 from pipeline.decisions.permissions import describe_missing, find_missing, plan_permissions
 from pipeline.decisions.rollback import build_mark, needed_objects
@@ -125,10 +125,11 @@ def check(site: Site, snapshot: Snapshot) -> str:
 
 
 def _facts(site: Site, snapshot: Snapshot) -> dict[str, str]:
-    annotations, image = snapshot.annotations, image_of(snapshot.template, site.target.container)
+    release = read_release(snapshot.annotations, snapshot.template)
+    image = image_of(snapshot.template, site.target.container)
     facts = {
-        "version": annotations.get(VERSION, ""),
-        "revision": annotations.get(COMMIT, ""),
+        "version": release.get(VERSION, ""),
+        "revision": release.get(COMMIT, ""),
         "environment": site.environment,
     }
     return {name: value for name, value in {**facts, "digest": image.partition("@")[2]}.items() if value}

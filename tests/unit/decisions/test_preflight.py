@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.decisions.history import NEEDS, REACHED, SCHEMA
+from pipeline.decisions.history import NEEDS, REACHED, SCHEMA, name_template
+from pipeline.decisions.history import TEMPLATE as KEY
 from pipeline.decisions.preflight import (
     GONE,
     THERE,
@@ -27,7 +28,13 @@ BOTH = {CONFIG: "1", SECRET: "2"}
 
 
 def revision(**annotations: str) -> Revision:
-    return Revision(name="shop-1", number=1, created="", template=TEMPLATE, annotations=annotations)
+    return Revision(
+        name="shop-1",
+        number=1,
+        created="",
+        template=TEMPLATE,
+        annotations={**annotations, KEY: name_template(TEMPLATE)},
+    )
 
 
 def snapshot(target: Revision, **annotations: str) -> Snapshot:

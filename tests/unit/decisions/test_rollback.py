@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from pipeline.decisions.history import COMMIT, LEDGER, Entry, Mark, list_history, read_ledger, write_ledger
+from pipeline.decisions.history import (
+    COMMIT,
+    LEDGER,
+    TEMPLATE,
+    Entry,
+    Mark,
+    list_history,
+    name_template,
+    read_ledger,
+    read_release,
+    write_ledger,
+)
 from pipeline.decisions.rollback import (
     build_release,
     build_undo,
@@ -101,14 +112,15 @@ def test_force_goes_to_a_bad_one() -> None:
 
 def test_an_undo_keeps_what_the_user_added_later() -> None:
     """The resourceVersion is tested first; the template comes without the controller's label, and its own commit with it."""
-    target = revision(1, "a", **{COMMIT: "old", "note": "then"})
+    own = {COMMIT: "old", TEMPLATE: name_template(template("a"))}
+    target = revision(1, "a", **own, note="then")
     test, replaced, annotated = build_undo(
         shop(target, image="c", note="now", **{COMMIT: "new"}), target, cause="why", ledger="{}"
     )
 
     assert test == {"op": "test", "path": "/metadata/resourceVersion", "value": "7"}
     assert replaced["value"] == template("a")
-    assert annotated["value"] == {"note": "now", COMMIT: "old", "kubernetes.io/change-cause": "why", LEDGER: "{}"}
+    assert annotated["value"] == {"note": "now", **own, "kubernetes.io/change-cause": "why", LEDGER: "{}"}
 
 
 def test_a_release_changes_one_image() -> None:
@@ -153,6 +165,22 @@ def test_a_template_of_an_older_api_server_is_the_same_one() -> None:
     older = {**template("a"), "metadata": {"labels": {}, "creationTimestamp": None}}
 
     assert find_revision(THREE, older) == THREE[0]
+
+
+def test_a_record_of_another_template_says_nothing() -> None:
+    """Somebody else deployed after us, and the controller copied our annotations to what is theirs."""
+    theirs = revision(2, "b", **{COMMIT: "ours", TEMPLATE: name_template(template("a"))})
+
+    assert read_release(theirs.annotations, theirs.template) == {}
+    assert [line.commit for line in list_history(shop(theirs, image="b"), None)] == [""]
+    assert COMMIT not in build_undo(shop(theirs, image="a"), theirs, cause="why")[2]["value"]
+
+
+def test_the_record_of_a_release_names_its_template() -> None:
+    """It is the one that the patch makes, with or without the controller's label."""
+    annotated = build_release(shop(image="a"), None, "b", {COMMIT: "new"})[2]["value"]
+
+    assert read_release(annotated, template("b", **{"pod-template-hash": "x"})) == annotated
 
 
 def test_copies_of_the_ledger_are_merged_by_age() -> None:

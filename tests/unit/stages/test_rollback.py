@@ -156,3 +156,21 @@ def test_history_and_status_say_everything(tmp_path: Path) -> None:
         "faults": "",
         "lock": "",
     }
+
+
+def test_a_fallback_that_cannot_be_looked_at_stops_no_deploy(tmp_path: Path) -> None:
+    """It names a Secret that this account may not read: a warning, because the deploy itself needs it no more."""
+    cluster, world = deployed(tmp_path, FakeRegistry())
+    asked: list[str] = []
+
+    def fingerprint(resource: str, name: str) -> str:
+        asked.append(f"{resource}/{name}")
+        if len(asked) > 1:  # what the present template needs is read first
+            raise StageFailed("the cluster refused: secrets is forbidden")
+        return "0a"
+
+    cluster.fingerprint = fingerprint  # type: ignore[method-assign]
+
+    deploy.run(world.context, ["test", "--image", GOOD, "--dry-run"])
+
+    assert "going back to revision 3 may fail: the cluster refused" in world.printed
