@@ -137,6 +137,9 @@ class FakeCluster:
     def fingerprint(self, resource: str, name: str) -> str:
         return self.secrets.get(name, "")
 
+    def remove_pod(self, pod: Pod) -> None:
+        raise NotImplementedError
+
     def read_log(self, pod: str, container: str, *, previous: bool = False) -> str:
         return "" if previous else "last words"
 

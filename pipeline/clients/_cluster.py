@@ -8,7 +8,7 @@ from pipeline.errors import StageFailed
 
 if TYPE_CHECKING:
     from pipeline.decisions.permissions import Access
-    from pipeline.decisions.snapshot import Snapshot
+    from pipeline.decisions.snapshot import Pod, Snapshot
 
 
 class Conflict(StageFailed):
@@ -36,6 +36,10 @@ class Cluster(Protocol):
 
     def fingerprint(self, resource: str, name: str) -> str:
         """Return the fingerprint of a ConfigMap (`configmaps`) or Secret (`secrets`); empty when there is none. What is in it stays here."""
+        ...
+
+    def remove_pod(self, pod: Pod) -> None:
+        """Ask for the end of exactly this pod, not of one that has its name by now. That it is gone already is no error."""
         ...
 
     def read_log(self, pod: str, container: str, *, previous: bool = False) -> str:

@@ -17,6 +17,7 @@ from pipeline.errors import StageFailed
 if TYPE_CHECKING:
     from pipeline.clients.kube import KubeApi
     from pipeline.decisions.permissions import Access
+    from pipeline.decisions.snapshot import Pod
     from pipeline.polling import Clock
 
 _LOG = {"tailLines": "200", "limitBytes": "65536"}
@@ -78,6 +79,13 @@ class KubernetesCluster:
                 return ""
             raise
         return fingerprint(found, f"{self._namespace}/{resource}/{name}")
+
+    def remove_pod(self, pod: Pod) -> None:
+        try:
+            self._api.call("DELETE", f"{self._core}/pods/{pod.name}", body={"preconditions": {"uid": pod.uid}})
+        except Refused as refused:
+            if refused.status not in (404, 409):  # gone, or another one
+                raise
 
     def read_log(self, pod: str, container: str, *, previous: bool = False) -> str:
         query = {**_LOG, "container": container, "previous": str(previous).lower()}

@@ -61,6 +61,13 @@ VERIFY: tuple[Permission, ...] = (
 )
 """Health and smoke checks without a URL."""
 
+UNBLOCK: tuple[Permission, ...] = (
+    Permission(
+        group="", resource="pods", verbs=("delete",), why="remove failed pods that a StatefulSet would wait for"
+    ),
+)
+"""Only for StatefulSets."""
+
 MIGRATE: tuple[Permission, ...] = (
     Permission(
         group="batch", resource="jobs", verbs=("get", "create", "delete"), why="run the migration from the new image"
@@ -91,6 +98,7 @@ def plan_permissions(
     )
     names = {} if kind == "Deployment" else {"deployments": f"{kind.lower()}s", "replicasets": "controllerrevisions"}
     follow = tuple(replace(rule, resource=names.get(rule.resource, rule.resource)) for rule in FOLLOW)
+    follow += UNBLOCK if kind == "StatefulSet" else ()
     return (*follow, *((named,) if secrets else ()), *(VERIFY if proxy else ()), *(MIGRATE if migrate else ()))
 
 

@@ -21,7 +21,7 @@ from pipeline.errors import StageFailed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.decisions.snapshot import Revision, Snapshot
+    from pipeline.decisions.snapshot import Container, Pod, Revision, Snapshot
 
 Patch = list[dict[str, Any]]
 
@@ -121,6 +121,25 @@ def _test(snapshot: Snapshot) -> dict[str, Any]:
 
 def _annotate(annotations: Mapping[str, str]) -> dict[str, Any]:
     return {"op": "add", "path": "/metadata/annotations", "value": dict(annotations)}
+
+
+def find_stuck(snapshot: Snapshot) -> tuple[Pod, ...]:
+    """Find the pods of a StatefulSet that hold up its rollout for ever.
+
+    Its controller replaces no pod before it is ready, also one that never will be because its revision is bad: an undo alone heals nothing.
+    """
+    workload = snapshot.workload
+    status = workload.get("status") or {}
+    seen = status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 0)
+    if workload.get("kind") != "StatefulSet" or not seen:
+        return ()
+    old = [pod for pod in snapshot.pods if pod.hash != status.get("updateRevision") and not (pod.ready or pod.deleted)]
+    return tuple(pod for pod in old if pod.unschedulable or any(map(_is_failing, pod.containers)))
+
+
+def _is_failing(container: Container) -> bool:
+    """Tell whether a container has failed, as opposed to one that is just being started."""
+    return container.exit_code not in (None, 0) or container.waiting not in ("", "ContainerCreating", "PodInitializing")
 
 
 def needed_objects(template: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -47,6 +47,7 @@ class Pod:
     message: str = ""
     ready: bool = False
     deleted: bool = False
+    uid: str = ""
     hash: str = ""
     """What its StatefulSet or DaemonSet calls its revision; empty for a pod of a Deployment."""
     unschedulable: str = ""
@@ -190,6 +191,7 @@ def read_pod(document: Json) -> Pod:
         message=status.get("message", ""),
         ready=conditions.get("Ready", {}).get("status") == "True",
         deleted="deletionTimestamp" in metadata,
+        uid=metadata.get("uid", ""),
         hash=(metadata.get("labels") or {}).get(REVISION_LABEL, ""),
         unschedulable=scheduled.get("message", "unschedulable") if unschedulable else "",
         containers=(*init, *(_container(entry) for entry in status.get("containerStatuses") or ())),

@@ -179,7 +179,7 @@ def _transact(deploy: Deploy) -> Outcome:
     deploy = replace(deploy, state=State.PROGRESSING)
     try:
         with report.phase("Follow"):
-            verdict, snapshot = follow(site)
+            verdict, snapshot = follow(site, unblock=True)
         if verdict.phase is Phase.COMPLETE:
             deploy = replace(deploy, state=State.VERIFYING)
             with report.phase("Verify"):
@@ -215,7 +215,7 @@ def roll_back(deploy: Deploy, verdict: RolloutVerdict, snapshot: Snapshot) -> st
             raise StageFailed("there is no earlier revision that is known to be good")
         with report.phase(f"Roll back to revision {deploy.fallback.number}"):
             write(site, lambda now: _undo(deploy, now, verdict.reason))
-            back, after = follow(site)
+            back, after = follow(site, unblock=True)
             if back.phase is Phase.FAILED:
                 raise StageFailed(back.reason)
         with report.phase("Verify what is back"):

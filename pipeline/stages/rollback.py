@@ -67,7 +67,7 @@ def _finish(site: Site, target: Revision) -> Outcome:
     """Follow and verify. From here on an error leaves the workload changed."""
     try:
         with site.context.report.phase("Follow"):
-            verdict, snapshot = follow(site)
+            verdict, snapshot = follow(site, unblock=True)
         if verdict.phase is Phase.FAILED:
             raise StageFailed(verdict.reason)
         with site.context.report.phase("Verify"):

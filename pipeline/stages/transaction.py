@@ -12,7 +12,7 @@ from pipeline.decisions.health import Health, worst_health
 from pipeline.decisions.history import COMMIT, VERSION, Entry, image_of, read_release, write_ledger
 from pipeline.decisions.jsonpath import parse_assertion
 from pipeline.decisions.permissions import describe_missing, find_missing, plan_permissions
-from pipeline.decisions.rollback import build_mark, needed_objects
+from pipeline.decisions.rollback import build_mark, find_stuck, needed_objects
 from pipeline.decisions.rollout import Phase, Progress, RolloutPolicy, judge_rollout
 from pipeline.decisions.snapshot import without_hash
 from pipeline.errors import ConfigurationError, StageFailed, Unknown
@@ -77,8 +77,11 @@ def check_permissions(site: Site, *templates: Mapping[str, Any]) -> None:
         )
 
 
-def follow(site: Site) -> tuple[RolloutVerdict, Snapshot]:
-    """Look until the rollout is complete or has failed; each news is a line. Raises `Unknown` when the cluster stays away."""
+def follow(site: Site, *, unblock: bool = False) -> tuple[RolloutVerdict, Snapshot]:
+    """Look until the rollout is complete or has failed; each news is a line. Raises `Unknown` when the cluster stays away.
+
+    `unblock`: remove the failed pods of earlier revisions that the rollout would wait for in vain.
+    """
     context, shown = site.context, ""
     policy = RolloutPolicy(timeout=site.target.timeout, hold=site.target.hold)
     seen = context.clock.monotonic()
@@ -94,11 +97,19 @@ def follow(site: Site) -> tuple[RolloutVerdict, Snapshot]:
             context.clock.sleep(_INTERVAL)
             continue
         seen = context.clock.monotonic()
+        if unblock:
+            _unblock(site, snapshot)
         verdict, progress = judge_rollout(snapshot, progress, policy, seen)
         shown = _show(context, verdict.reason, shown)
         if verdict.phase is not Phase.PROGRESSING:
             return verdict, snapshot
         context.clock.sleep(_INTERVAL)
+
+
+def _unblock(site: Site, snapshot: Snapshot) -> None:
+    for pod in find_stuck(snapshot):
+        site.context.report.line(f"removing {pod.name}: it failed, and {snapshot.name} would wait for it", style="dim")
+        site.cluster.remove_pod(pod)
 
 
 def _show(context: Context, text: str, before: str) -> str:

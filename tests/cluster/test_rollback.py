@@ -61,6 +61,22 @@ def test_other_kinds_go_back_too(tmp_path: Path, kind: str) -> None:
         assert sorted(item["revision"] for item in revisions) == [2, 3]
 
 
+def test_a_stateful_set_that_would_wait_for_ever(tmp_path: Path) -> None:
+    """Its controller leaves a failed pod where it is, also after `kubectl rollout undo`; a bad deploy is rolled back all the same."""
+    with new_namespace("stuck") as namespace:
+        project = PROJECT.format(namespace=namespace).replace('"shop"\nhold', '"shop"\nkind = "StatefulSet"\nhold')
+        (tmp_path / "pyproject.toml").write_text(project)
+        apply(namespace, secret("1"), shop("StatefulSet", "1"))
+        kubectl("rollout", "status", "statefulset/shop", "-n", namespace, "--timeout=60s")
+
+        bad = pipeline(tmp_path, "deploy", "test", "--image", f"{registry()}/library/python@sha256:{'0' * 64}")
+
+        assert (bad.returncode, "removing shop-0" in bad.stdout) == (4, True), bad.stdout + bad.stderr
+        pod = get(namespace, "pod", "shop-0")
+        assert pod["spec"]["containers"][0]["image"] == "python:3.13-slim"
+        assert pod["status"]["containerStatuses"][0]["ready"]
+
+
 def test_back_to_the_last_good_one_while_somebody_writes(tmp_path: Path) -> None:
     """A bad revision is refused; the target is the last verified one; all notes that somebody writes meanwhile are kept.
 

@@ -76,6 +76,14 @@ def test_other_kinds_have_their_own_revisions(kind: str) -> None:
     assert {name for group, name in asked if group == "apps"} == {f"{kind.lower()}s", "controllerrevisions"}
 
 
+@pytest.mark.parametrize(("kind", "may"), [("Deployment", False), ("StatefulSet", True), ("DaemonSet", False)])
+def test_only_a_stateful_set_needs_pods_removed(kind: str, may: bool) -> None:  # noqa: FBT001
+    """The other controllers replace failed pods themselves."""
+    rules = plan_permissions(secrets=[], proxy=False, migrate=False, kind=kind)
+
+    assert any(rule.resource == "pods" and "delete" in rule.verbs for rule in rules) is may
+
+
 @pytest.mark.parametrize("access", list_accesses(ALL), ids=str)
 def test_each_missing_access_is_found_and_named(access: Access) -> None:
     """The message names the verb, the resource with its group, and what it is for."""

@@ -24,11 +24,21 @@ from pipeline.decisions.rollback import (
     build_release,
     build_undo,
     choose_target,
+    find_stuck,
     is_current,
     kubectl_target,
     needed_objects,
 )
-from pipeline.decisions.snapshot import Pod, Revision, Snapshot, find_revision, read_event, read_pod, read_revision
+from pipeline.decisions.snapshot import (
+    Container,
+    Pod,
+    Revision,
+    Snapshot,
+    find_revision,
+    read_event,
+    read_pod,
+    read_revision,
+)
 from pipeline.errors import StageFailed
 
 
@@ -158,6 +168,36 @@ def test_pods_of_the_present_revision(pod: Pod, new: bool) -> None:  # noqa: FBT
     known = shop(*THREE, image="a")
 
     assert bool(replace(known, pods=(pod,)).new_pods) is new
+
+
+FAILING = Container(name="c", waiting="CrashLoopBackOff")
+
+
+@pytest.mark.parametrize(
+    ("pod", "stuck"),
+    [
+        pytest.param({"hash": "old", "containers": (FAILING,)}, True, id="crashes"),
+        pytest.param({"hash": "old", "containers": (Container(name="c", exit_code=1),)}, True, id="has ended"),
+        pytest.param({"hash": "old", "unschedulable": "full"}, True, id="no node"),
+        pytest.param({"hash": "new", "containers": (FAILING,)}, False, id="of the new revision"),
+        pytest.param({"hash": "old", "containers": (FAILING,), "ready": True}, False, id="ready"),
+        pytest.param({"hash": "old", "containers": (FAILING,), "deleted": True}, False, id="on its way out"),
+        pytest.param(
+            {"hash": "old", "containers": (Container(name="c", waiting="ContainerCreating"),)}, False, id="starts"
+        ),
+        pytest.param({"hash": "old", "containers": (Container(name="c"),)}, False, id="runs, not ready yet"),
+    ],
+)
+def test_pods_that_a_stateful_set_would_wait_for(pod: dict[str, Any], stuck: bool) -> None:  # noqa: FBT001
+    """Only once its controller has seen the change, and for no other kind."""
+    found = Pod(name="p", owner="shop", **pod)
+    workload = {"metadata": {"generation": 2}, "status": {"observedGeneration": 2, "updateRevision": "new"}}
+
+    def look(**changes: Any) -> tuple[Pod, ...]:
+        return find_stuck(Snapshot(workload={"kind": "StatefulSet", **workload, **changes}, pods=(found,)))
+
+    assert look() == ((found,) if stuck else ())
+    assert look(kind="Deployment") == look(metadata={"generation": 3}) == ()
 
 
 def test_a_template_of_an_older_api_server_is_the_same_one() -> None:
