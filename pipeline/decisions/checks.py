@@ -50,9 +50,9 @@ class CheckResult:
 
 
 def plan_checks(
-    sources: Sequence[str], tests: Sequence[str], typed: Sequence[str], *, contracts: bool
+    sources: Sequence[str], tests: Sequence[str], typed: Sequence[str], *, contracts: bool, formatted: bool = True
 ) -> tuple[Check, ...]:
-    """List the checks over these paths, the slowest first so that it starts first."""
+    """List the checks over these paths, the slowest first so that it starts first; those that do not apply are not among them."""
     code = (*sources, *tests)
     checks = [
         Check(
@@ -82,13 +82,25 @@ def plan_checks(
         checks.append(
             Check(name="import contracts", tool="import-linter", argv=("lint-imports", "--no-logo"), format=Format.TEXT)
         )
-    return tuple(checks)
+    wanted = {"mypy": bool(typed), "ruff format": formatted}
+    return tuple(check for check in checks if wanted.get(check.name, True))
 
 
-def plan_fixes(sources: Sequence[str], tests: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+def explain_left_out(typed: Sequence[str], *, contracts: bool, formatted: bool) -> tuple[str, ...]:
+    """Say which checks do not apply, each with the key that says so."""
+    reasons = {
+        "mypy: tool.pipeline.lint.typed is empty": not typed,
+        "ruff format: tool.pipeline.lint.formatted is false": not formatted,
+        "import contracts: tool.pipeline.lint.import_contracts is false": not contracts,
+    }
+    return tuple(reason for reason, holds in reasons.items() if holds)
+
+
+def plan_fixes(sources: Sequence[str], tests: Sequence[str], *, formatted: bool = True) -> tuple[tuple[str, ...], ...]:
     """List the commands that repair what can be repaired, in their order."""
     code = (*sources, *tests)
-    return (("ruff", "check", "--fix-only", "--exit-zero", *code), ("ruff", "format", *code))
+    layout = (("ruff", "format", *code),) if formatted else ()
+    return (("ruff", "check", "--fix-only", "--exit-zero", *code), *layout)
 
 
 def judge_check(check: Check, code: int, output: str, root: str) -> CheckResult:

@@ -26,7 +26,7 @@ from pipeline.decisions.stage_spec import (
 from pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
 __all__ = [
     "EVERY_PUSH",
@@ -61,15 +61,32 @@ class Graph:
 def build_graph(paths: GraphPaths) -> Graph:
     """Build the graph of a project. Raises `ConfigurationError` when needs or overrides name a stage that is not there."""
     specs = (*check_stages(paths), *image_stages(paths), *delivery_stages(), *upkeep_stages(paths))
-    unknown = sorted(set(paths.overrides) - {spec.name for spec in specs})
-    if unknown:
-        names = ", ".join(spec.name for spec in specs)
-        raise ConfigurationError(
-            [f"tool.pipeline.stages.{name}: there is no such stage; stages: {names}" for name in unknown]
-        )
-    graph = Graph({spec.name: _overridden(spec, paths.overrides.get(spec.name)) for spec in specs})
+    _refuse_unknown_names(specs, {"stages": paths.overrides, "leave_out": paths.left_out})
+    present = (_overridden(spec, paths.overrides.get(spec.name)) for spec in specs)
+    graph = Graph({spec.name: _without(spec, paths.left_out) for spec in present})
     order_stages(graph, tuple(graph.stages))
     return graph
+
+
+def _refuse_unknown_names(specs: Sequence[StageSpec], tables: Mapping[str, Collection[str]]) -> None:
+    names = [spec.name for spec in specs]
+    problems = [
+        f"tool.pipeline.{table}.{name}: there is no such stage; stages: {', '.join(names)}"
+        for table, named in tables.items()
+        for name in sorted(set(named) - set(names))
+    ]
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def _without(spec: StageSpec, left_out: Collection[str]) -> StageSpec:
+    """Take a stage that does not apply out of every run; where `unit` is left out, `integration` is what others wait for."""
+    if spec.name in left_out:
+        return replace(spec, needs=(), triggers=(), in_pipeline=False)
+    if not left_out or not spec.needs:
+        return spec
+    needs = ("integration" if need == "unit" and need in left_out else need for need in spec.needs)
+    return replace(spec, needs=tuple(dict.fromkeys(need for need in needs if need not in left_out)))
 
 
 def _overridden(spec: StageSpec, override: StageOverride | None) -> StageSpec:

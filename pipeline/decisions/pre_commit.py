@@ -29,8 +29,12 @@ def parse_lock(text: str) -> dict[str, str]:
     return {package["name"]: package["version"] for package in packages if "version" in package}
 
 
-def render_pre_commit(versions: Mapping[str, str]) -> dict[str, str]:
-    """Return the file's text by its path; tools that the lockfile does not have are left out."""
+def render_pre_commit(versions: Mapping[str, str], *, in_tree: bool = True) -> dict[str, str]:
+    """Return the file's text by its path; tools that the lockfile does not have are left out.
+
+    Where the pipeline is an installed dependency, it is in the environment that `nox -s pipeline` makes: before its first run nothing
+    has passed, and the hook stops the push.
+    """
     hooks = []
     if tidy := versions.get("pre-commit-hooks"):
         hooks += [
@@ -40,7 +44,8 @@ def render_pre_commit(versions: Mapping[str, str]) -> dict[str, str]:
         hooks.append(_hook("ruff-check", f"uvx ruff@{ruff} check --force-exclude --fix", types="python"))
         hooks.append(_hook("ruff-format", f"uvx ruff@{ruff} format --force-exclude", types="python"))
     # Milliseconds when all is green; otherwise it names what has not passed for this very tree.
-    hooks.append(_hook("up-to-date", "python3 -m pipeline up-to-date", stage="pre-push"))
+    python = "python3" if in_tree else ".nox/pipeline/bin/python -P"
+    hooks.append(_hook("up-to-date", f"{python} -m pipeline up-to-date", stage="pre-push"))
     document = {
         "default_install_hook_types": ["pre-commit", "pre-push"],
         "repos": [{"repo": "local", "hooks": hooks}],

@@ -76,6 +76,8 @@ class StageSpec:
     """Whether its verdict is kept as evidence; not for stages that look at nothing."""
     in_pipeline: bool = False
     """Whether `nox -s pipeline` runs it."""
+    anywhere: bool = False
+    """Whether it works in a folder without [tool.pipeline]."""
 
     @property
     def changes_world(self) -> bool:
@@ -103,3 +105,5 @@ class GraphPaths:
     service_variables: tuple[str, ...] = ()
     """Variables that lead the integration tests to a server that is there already."""
     overrides: Mapping[str, StageOverride] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Stages that do not apply to the project, each with the reason."""

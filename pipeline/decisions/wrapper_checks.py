@@ -36,13 +36,13 @@ class Difference:
 
 
 def render_wrappers(
-    graph: Graph, plan: WrapperPlan, versions: Mapping[str, str], platforms: Collection[str]
+    graph: Graph, plan: WrapperPlan, versions: Mapping[str, str], platforms: Collection[str], *, in_tree: bool = True
 ) -> dict[str, str]:
     """Return the text of every file that is made, by its path."""
     return {
         **(render_github(graph, plan) if "github" in platforms else {}),
         **(render_gitlab(graph, plan) if "gitlab" in platforms else {}),
-        **(render_pre_commit(versions) if "pre-commit" in platforms else {}),
+        **(render_pre_commit(versions, in_tree=in_tree) if "pre-commit" in platforms else {}),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping  # noqa: TC003  # the schema reads the hints
 from dataclasses import dataclass
@@ -60,6 +61,10 @@ class PipelineConfig:
     integration: Integration = section("Integration tests.", Integration)
     cache: Cache = section("Results of stages that need not be computed again.", Cache)
     stages: Mapping[str, StageConfig] = key("What a stage does otherwise, by its name.", default={})
+    leave_out: Mapping[str, str] = key(
+        "Stages that do not apply to this project, each with the reason: `nox -s pipeline` and CI do not run them.",
+        default={},
+    )
     environments: Mapping[str, Target] = key("Where a deploy goes, by name.", default={})
     verify: Verify = section("What must answer, and how, before a deploy is kept.", Verify)
     migrate: Migrate = section("How the database's schema is changed.", Migrate)
@@ -91,6 +96,15 @@ class Settings:
     def state(self) -> Path:
         """Folder for what this checkout remembers between runs, absolute."""
         return self.root / self.config.paths.state
+
+    @property
+    def import_path(self) -> dict[str, str]:
+        """Variables by which Python and mypy find the project's own modules; none where they find them by themselves."""
+        roots = [str(self.root / folder) for folder in self.config.paths.import_roots]
+        if not roots:
+            return {}
+        given = {name: self.environment.variables.get(name, "") for name in ("PYTHONPATH", "MYPYPATH")}
+        return {name: os.pathsep.join([*roots, *([value] if value else [])]) for name, value in given.items()}
 
 
 def load_settings(root: Path, variables: Mapping[str, str]) -> Settings:

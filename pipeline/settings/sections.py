@@ -14,9 +14,13 @@ class Paths:
     sources: tuple[str, ...] = key(
         "Packages and modules that are checked and measured.", default=("app",), limit=NOT_EMPTY
     )
-    unit_tests: tuple[str, ...] = key("What `unit` runs.", default=("tests/unit",), limit=NOT_EMPTY)
+    import_roots: tuple[str, ...] = key(
+        "Folders that tests and mypy import from, such as `src`; empty where pytest and mypy know themselves.",
+        default=(),
+    )
+    unit_tests: tuple[str, ...] = key("What `unit` runs; empty for a project without.", default=("tests/unit",))
     integration_tests: tuple[str, ...] = key(
-        "What `integration` runs.", default=("tests/integration",), limit=NOT_EMPTY
+        "What `integration` runs; empty for a project without.", default=("tests/integration",)
     )
     reports: str = key("Folder for reports and evidence.", default="reports", limit=NOT_EMPTY)
     state: str = key(
@@ -29,8 +33,9 @@ class Lint:
     """What `lint` checks."""
 
     typed: tuple[str, ...] = key(
-        "What mypy checks; ruff checks the sources and the tests.", default=("app",), limit=NOT_EMPTY
+        "What mypy checks, empty to leave mypy out; ruff checks the sources and the tests.", default=("app",)
     )
+    formatted: bool = key("Whether the code is laid out by `ruff format`.", default=True)
     import_contracts: bool = key("Whether import-linter runs; its contracts are in [tool.importlinter].", default=True)
 
 

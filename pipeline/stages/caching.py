@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.decisions.cache import explain_change
 from pipeline.decisions.evidence import Circumstances
-from pipeline.decisions.outcome import Verdict, dump_outcome, load_outcome
+from pipeline.decisions.outcome import Outcome, Verdict, dump_outcome, load_outcome
+from pipeline.errors import ConfigurationError
 from pipeline.stages.memory import Memory
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from pipeline.clients import Entry
     from pipeline.decisions.graph import StageSpec
-    from pipeline.decisions.outcome import Outcome
     from pipeline.stages.context import Context
     from pipeline.stages.memory import Keyed
 
@@ -54,6 +54,8 @@ def run_cached(
 
     A run that pytest's arguments cut down, or that repaired files first, says nothing about the stage as a whole.
     """
+    if (reason := context.settings.config.leave_out.get(spec.name)) is not None:
+        return _leave_out(spec, reason)
     if not spec.cached:
         return _run_with_evidence(context, spec, arguments, run)
     wanted = [argument for argument in arguments if argument != NO_CACHE]
@@ -67,6 +69,13 @@ def run_cached(
         return _replay(context, memory, keyed, kept)
     _show_reasons(context, memory.explain(keyed))
     return _run_and_keep(context, memory, keyed, run)
+
+
+def _leave_out(spec: StageSpec, reason: str) -> Outcome:
+    """Say that a check does not apply; refuse a change of the world that somebody asked for all the same."""
+    if spec.changes_world:
+        raise ConfigurationError(f"{spec.name} is left out here: {reason}", hint="see tool.pipeline.leave_out")
+    return Outcome(verdict=Verdict.CLEAN, reason=f"left out: {reason}")
 
 
 def find_kept(context: Context, memory: Memory, keyed: Keyed) -> Kept | None:

@@ -32,7 +32,7 @@ def run_checks(context: Context, checks: Sequence[Check]) -> list[CheckResult]:
 def _run_check(context: Context, check: Check, board: TaskBoard, ended: list[CheckResult]) -> None:
     board.start(check.name)
     root = context.settings.root
-    done = context.processes.run(check.argv, cwd=root, merge=False)
+    done = context.processes.run(check.argv, cwd=root, env=context.settings.import_path, merge=False)
     result = judge_check(check, done.code, done.stdout or done.stderr, str(root))
     board.end(check.name, _STATES[result.verdict], result.reason)
     ended.append(result)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pipeline
 from pipeline.decisions.outcome import Outcome, Verdict, load_outcome
 from pipeline.errors import StageFailed, TimedOut, Unknown
 from pipeline.report import Annotation
@@ -47,7 +48,7 @@ def run_child(context: Context, spec: StageSpec, note: Callable[[str], None]) ->
     try:
         python = _sync(context, spec, show)
         done = context.processes.run(
-            [python, "-m", "pipeline", spec.name],
+            [python, *call_pipeline(context.settings.root), spec.name],
             cwd=context.settings.root,
             env={OUTCOME_VARIABLE: name, "VIRTUAL_ENV": None},
             timeout=spec.timeout,
@@ -66,6 +67,16 @@ def run_child(context: Context, spec: StageSpec, note: Callable[[str], None]) ->
         )
     finally:
         file.unlink(missing_ok=True)
+
+
+def call_pipeline(root: Path) -> tuple[str, ...]:
+    """Return how an interpreter runs the pipeline: from this checkout, or as installed whatever the project's own folders are named."""
+    return ("-m", "pipeline") if is_in_tree(root) else ("-P", "-m", "pipeline")
+
+
+def is_in_tree(root: Path) -> bool:
+    """Tell whether the project is the pipeline's own checkout."""
+    return Path(pipeline.__file__).resolve().parent == (root / "pipeline").resolve()
 
 
 def describe_defect(error: Exception) -> ChildResult:

@@ -76,7 +76,8 @@ def _migrate(context: Context, running: Running) -> None:
     with context.report.phase("Migrate"):
         context.report.command(argv)
         with context.report.stream(argv[0]) as show:
-            done = context.processes.run(argv, cwd=context.settings.root, env=running.variables, on_line=show)
+            env = {**context.settings.import_path, **running.variables}
+            done = context.processes.run(argv, cwd=context.settings.root, env=env, on_line=show)
     if done.code:
         raise StageFailed(
             f"the migration failed (exit {done.code}): {shlex.join(argv)}\n{done.last_lines(5)}",

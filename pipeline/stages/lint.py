@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.arguments import Parser
 from pipeline.decisions.checks import (
+    explain_left_out,
     judge_checks,
     plan_checks,
     plan_fixes,
@@ -33,11 +34,11 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
     tests = tuple(sorted({path.split("/")[0] for path in (*config.paths.unit_tests, *config.paths.integration_tests)}))
     if options.fix:
         _fix(context, tests)
-    checks = (
-        *plan_checks(config.paths.sources, tests, config.lint.typed, contracts=config.lint.import_contracts),
-        *plan_linters(context),
-    )
+    chosen = {"contracts": config.lint.import_contracts, "formatted": config.lint.formatted}
+    checks = (*plan_checks(config.paths.sources, tests, config.lint.typed, **chosen), *plan_linters(context))
     with context.report.phase("Static checks, side by side"):
+        for reason in explain_left_out(config.lint.typed, **chosen):
+            context.report.line(f"  left out: {reason}", style="dim")
         results = [*check_drift(context.settings), *run_checks(context, checks)]
         for result in results:
             show_result(context, result)
@@ -53,7 +54,8 @@ def _parser() -> Parser:
 
 def _fix(context: Context, tests: tuple[str, ...]) -> None:
     with context.report.phase("Repair"):
-        for argv in plan_fixes(context.settings.config.paths.sources, tests):
+        config = context.settings.config
+        for argv in plan_fixes(config.paths.sources, tests, formatted=config.lint.formatted):
             context.report.command(argv)
             done = context.processes.run(argv, cwd=context.settings.root)
             context.report.line(done.stdout.strip())

@@ -70,6 +70,7 @@ def graph_of(settings: Settings) -> Graph:
         reports=config.paths.reports,
         service_variables=tuple(dict.fromkeys(name for one in config.services.values() for name in one.variables)),
         overrides=overrides,
+        left_out=config.leave_out,
     )
     return build_graph(paths)
 

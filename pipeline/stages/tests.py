@@ -31,7 +31,7 @@ def run_suite(
     argv = build_pytest(suite, arguments, color=context.report.color)
     context.report.command(argv)
     with context.report.stream("pytest") as show:
-        done = context.processes.run(argv, cwd=root, env=env, on_line=show)
+        done = context.processes.run(argv, cwd=root, env={**context.settings.import_path, **(env or {})}, on_line=show)
     outcome = judge_tests(
         suite,
         done.code,

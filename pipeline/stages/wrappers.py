@@ -13,6 +13,7 @@ from pipeline.decisions.pre_commit import parse_lock
 from pipeline.decisions.wrapper_checks import compare_wrappers, judge_drift, plan_hardening, render_wrappers
 from pipeline.errors import ConfigurationError
 from pipeline.stages.check_running import run_checks, show_result
+from pipeline.stages.children import is_in_tree
 from pipeline.stages.memory import graph_of
 from pipeline.stages.versions import installed_versions
 
@@ -55,7 +56,9 @@ def render_files(settings: Settings) -> dict[str, str]:
     plan = config.wrappers.plan(
         environments=tuple(config.environments), reports=config.paths.reports, nox=versions["nox"]
     )
-    return render_wrappers(graph_of(settings), plan, versions, config.wrappers.platforms)
+    return render_wrappers(
+        graph_of(settings), plan, versions, config.wrappers.platforms, in_tree=is_in_tree(settings.root)
+    )
 
 
 def check_drift(settings: Settings) -> tuple[CheckResult, ...]:
@@ -68,9 +71,12 @@ def check_drift(settings: Settings) -> tuple[CheckResult, ...]:
 
 def plan_linters(context: Context) -> tuple[Check, ...]:
     """List the linters of the files that are there, ours and those added by hand."""
-    if not context.settings.config.wrappers.platforms:
-        return ()
-    paths = sorted(_read_present(context.settings.root))
+    platforms = context.settings.config.wrappers.platforms
+    paths = [
+        path
+        for path in sorted(_read_present(context.settings.root))
+        if ("gitlab" if path == GITLAB else "pre-commit" if path == PRE_COMMIT else "github") in platforms
+    ]
     return plan_hardening(paths, actionlint=context.processes.find("actionlint") is not None)
 
 

@@ -53,6 +53,39 @@ def test_wrong_graphs_are_refused(graph: Graph, message: str) -> None:
         order_stages(graph, tuple(graph.stages))
 
 
+def test_what_does_not_apply_runs_nowhere() -> None:
+    """Stages that are left out have no trigger and no place in the pipeline, and nothing waits for them."""
+    graph = build_graph(
+        replace(PATHS, left_out={"build": "no Dockerfile", "scan": "no image", "unit": "no unit tests"})
+    )
+
+    assert graph.pipeline() == ("lint", "integration", "security")
+    assert not any(graph[name].triggers for name in ("build", "scan", "unit"))
+    assert graph["scan"].needs == ()
+
+
+@pytest.mark.parametrize(
+    ("left_out", "needs"),
+    [
+        pytest.param({}, ("lint", "unit"), id="nothing"),
+        pytest.param({"unit": "-"}, ("lint", "integration"), id="unit"),
+        pytest.param({"unit": "-", "integration": "-"}, ("lint",), id="all-tests"),
+        pytest.param({"lint": "-"}, ("unit",), id="lint"),
+    ],
+)
+def test_an_image_waits_for_the_tests_that_there_are(left_out: dict[str, str], needs: tuple[str, ...]) -> None:
+    """Where all tests are integration tests, the image waits for those."""
+    assert build_graph(replace(PATHS, left_out=left_out))["build"].needs == needs
+
+
+def test_a_reason_for_no_stage_is_refused() -> None:
+    """A slip in leave_out is told, too."""
+    with pytest.raises(
+        ConfigurationError, match=r"tool\.pipeline\.leave_out\.bild: there is no such stage; stages: lint"
+    ):
+        build_graph(replace(PATHS, left_out={"bild": "-"}))
+
+
 def test_an_override_for_no_stage_is_refused() -> None:
     """A slip in the configuration is told with the names that exist."""
     with pytest.raises(ConfigurationError, match=r"tool\.pipeline\.stages\.lnit: there is no such stage; stages: lint"):

@@ -233,3 +233,11 @@ def test_hooks_have_the_versions_of_the_lockfile() -> None:
     assert hooks["ruff-check"]["entry"].startswith("uvx ruff@0.17.6 check")
     assert hooks["up-to-date"]["stages"] == ["pre-push"]
     assert "check-yaml" not in hooks
+
+
+def test_the_hook_of_another_project_asks_the_installed_pipeline() -> None:
+    """`-P` keeps a folder of that project's own, named `pipeline`, out of the way."""
+    (text,) = render_pre_commit({}, in_tree=False).values()
+
+    (hook,) = workflow(text)["repos"][0]["hooks"]
+    assert hook["entry"] == ".nox/pipeline/bin/python -P -m pipeline up-to-date"

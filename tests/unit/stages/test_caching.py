@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.decisions.outcome import Outcome, Verdict
+from pipeline.errors import ConfigurationError
 from pipeline.stages.caching import run_cached
 from pipeline.stages.memory import graph_of
 from tests.cache_fakes import FakeCache
@@ -187,3 +188,24 @@ def test_what_the_store_has_to_say_of_keeping_is_said(tmp_path: Path) -> None:
 
     assert "the result was not kept: disk full" in world.printed
     assert cache.notes == []
+
+
+def test_a_check_that_is_left_out_says_why(tmp_path: Path) -> None:
+    """It is no failure, and nothing is started."""
+    world = make_world(tmp_path, leave_out={"unit": "no unit tests"})
+
+    outcome = run_cached(world.context, graph_of(world.context.settings)["unit"], (), _never)
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.CLEAN, "left out: no unit tests")
+
+
+def test_a_change_that_is_left_out_is_refused(tmp_path: Path) -> None:
+    """Who asks for it by name gets no pretence of a deploy."""
+    world = make_world(tmp_path, leave_out={"deploy": "no environments"})
+
+    with pytest.raises(ConfigurationError, match="deploy is left out here: no environments"):
+        run_cached(world.context, graph_of(world.context.settings)["deploy"], ("staging",), _never)
+
+
+def _never(context: Context, arguments: Sequence[str]) -> Outcome:
+    raise AssertionError(context, arguments)

@@ -39,6 +39,18 @@ def test_all_clean(tmp_path: Path) -> None:
     assert len(json.loads((tmp_path / "reports/lint/lint.sarif").read_text())["runs"]) == 3
 
 
+def test_checks_that_do_not_apply_are_named(tmp_path: Path) -> None:
+    """A project without types, layout and contracts gets ruff's rules, and is told what was left out."""
+    world = make_world(tmp_path, lint={"typed": [], "formatted": False, "import_contracts": False})
+
+    outcome = run(world.context, ["--fix"])
+
+    assert outcome.reason == "1 check clean"
+    assert {argv[:2] for argv in world.processes.ran} == {("ruff", "check")}
+    assert world.printed.count("left out: ") == 3
+    assert "left out: mypy: tool.pipeline.lint.typed is empty" in world.printed
+
+
 def test_a_finding_is_shown_annotated_and_reported(tmp_path: Path) -> None:
     """Its place reaches the log, GitHub's annotation and GitLab's report."""
     world = make_world(tmp_path, FakeProcesses([BAD_FORMAT]), {"GITHUB_ACTIONS": "true"})

@@ -49,7 +49,7 @@ class Children(FakeProcesses):
         code, name = 0, argv[-1]
         if "sync" in argv:
             code = self.sync_code
-        elif argv[1:3] == ["-m", "pipeline"] and env is not None:
+        elif argv[1:4] == ["-P", "-m", "pipeline"] and env is not None:
             code = self._play(name, str(env[OUTCOME_VARIABLE]), on_line)
         return Completed(argv=tuple(argv), code=code, stdout="", stderr="", duration=0.0)
 
@@ -70,7 +70,7 @@ class Children(FakeProcesses):
     @property
     def started(self) -> list[str]:
         """The stages that were started, in their order."""
-        return [argv[-1] for argv in self.ran if argv[1:3] == ("-m", "pipeline")]
+        return [argv[-1] for argv in self.ran if argv[1:4] == ("-P", "-m", "pipeline")]
 
 
 def make(
@@ -98,7 +98,7 @@ def test_every_stage_is_synced_and_run_once(tmp_path: Path) -> None:
     assert (outcome.verdict, outcome.reason) == (Verdict.CLEAN, "3 of 3 stages clean")
     assert sorted(children.started) == sorted(STAGES)
     assert ("/usr/bin/uv", "sync", "--locked", "--no-install-project", "--quiet", "--group=lint") in children.ran
-    assert (str(tmp_path / ".nox/lint/bin/python"), "-m", "pipeline", "lint") in children.ran
+    assert (str(tmp_path / ".nox/lint/bin/python"), "-P", "-m", "pipeline", "lint") in children.ran
 
 
 def test_then_all_are_hits(tmp_path: Path) -> None:
