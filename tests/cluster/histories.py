@@ -27,6 +27,8 @@ LENGTH = 12
 """Steps of a history, before the undo that ends it."""
 _SETTLED = 30.0
 """Seconds for the controllers; they need a tenth of one."""
+_NUMBERS = (0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, -1)
+"""What is undone to: 0 is the one before."""
 _REVISIONS = "deployment.kubernetes.io/revision-history"
 _WORDS = {
     "paused": "paused",
@@ -54,14 +56,16 @@ class Step:
 def make_history(seed: int, kind: str) -> tuple[Step, ...]:
     """Make a history; the same seed gives the same one. All numbers are such that some of them exist and some do not."""
     chance = random.Random(seed)
-    steps = {"deploy": (5, 4), "undo": (4, 7), "annotate": (1, 3), "limit": (1, 3)}
+    steps: dict[str, tuple[int, Sequence[int]]] = {
+        "deploy": (5, range(5)),
+        "undo": (4, _NUMBERS),
+        "annotate": (1, range(4)),
+        "limit": (1, range(4)),
+    }
     if kind == "Deployment":
-        steps |= {"pause": (2, 1), "blur": (1, 1), "scale": (1, 1)}
+        steps |= {"pause": (2, range(2)), "blur": (1, range(2)), "scale": (1, range(2))}
     weights = [weight for weight, _ in steps.values()]
-    made = [
-        Step(what, chance.randint(-1 if what == "undo" and chance.random() < 0.1 else 0, steps[what][1]))
-        for what in chance.choices(list(steps), weights, k=LENGTH)
-    ]
+    made = [Step(what, chance.choice(steps[what][1])) for what in chance.choices(list(steps), weights, k=LENGTH)]
     return (*made, Step("pause", 0), Step("undo", 0)) if kind == "Deployment" else (*made, Step("undo", 0))
 
 
