@@ -5,13 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.arguments import Parser
-from pipeline.decisions.history import Mark, image_of
+from pipeline.decisions.history import Mark, image_of, mark_of, read_ledger, write_ledger
 from pipeline.decisions.outcome import Outcome, Verdict
 from pipeline.decisions.rollback import build_undo, choose_target, is_current
-from pipeline.decisions.rollout import Phase
+from pipeline.decisions.rollout import Phase, RolloutVerdict
 from pipeline.errors import NotRolledBack, PipelineError, StageFailed
 from pipeline.stages.preflight import check_target
-from pipeline.stages.transaction import check, check_permissions, follow, keep_mark, open_site, require_same, write
+from pipeline.stages.transaction import (
+    check,
+    check_permissions,
+    follow,
+    keep_mark,
+    make_entry,
+    open_site,
+    require_same,
+    save_evidence,
+    write,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -42,8 +52,8 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
         site.cluster.patch(build_undo(before, target, cause=cause), dry_run=True)
         reason = f"would go back to revision {target.number}: the cluster accepts it; nothing was changed"
         return Outcome(verdict=Verdict.CLEAN, reason=reason, target=site.environment)
-    write(site, lambda now: _undo(now, before, target, cause))
-    return _finish(site, target)
+    write(site, lambda now: _undo(site, now, before, target, cause))
+    return _finish(site, target, before)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -56,15 +66,22 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _undo(now: Snapshot, before: Snapshot, target: Revision, cause: str) -> Patch:
-    """Build the patch, if everything is still as it was planned for."""
+def _undo(site: Site, now: Snapshot, before: Snapshot, target: Revision, cause: str) -> Patch:
+    """Build the patch, if everything is still as it was planned for.
+
+    What is left is no longer known to be good: the next rollback without a number goes further back, not back to it.
+    """
     if target.name not in {revision.name for revision in require_same(now, before).revisions}:
         raise StageFailed(f"revision {target.number} was removed meanwhile", hint="the history limit is reached")
-    return build_undo(now, target, cause=cause)
+    left, ledger = now.current, None
+    if left is not None and mark_of(read_ledger(now), left) is not Mark.BAD:
+        ledger = write_ledger(now, left.name, make_entry(site, Mark.UNKNOWN, f"left: {cause}"))
+    return build_undo(now, target, cause=cause, ledger=ledger)
 
 
-def _finish(site: Site, target: Revision) -> Outcome:
+def _finish(site: Site, target: Revision, before: Snapshot) -> Outcome:
     """Follow and verify. From here on an error leaves the workload changed."""
+    snapshot = None
     try:
         with site.context.report.phase("Follow"):
             verdict, snapshot = follow(site, unblock=True)
@@ -75,10 +92,23 @@ def _finish(site: Site, target: Revision) -> Outcome:
                 raise StageFailed(problem)
         keep_mark(site, snapshot, Mark.VERIFIED, "rolled back to it")
     except PipelineError as error:
+        kept = _keep_evidence(site, error.message, snapshot, before)
         raise NotRolledBack(
-            f"revision {target.number} was put back but is not good: {error.message}", hint=error.hint
+            f"revision {target.number} was put back but is not good: {error.message}{kept}", hint=error.hint
         ) from None
     return _done(site, target, snapshot)
+
+
+def _keep_evidence(site: Site, reason: str, snapshot: Snapshot | None, before: Snapshot) -> str:
+    """Save what is seen of the failed rollback and say where; that it cannot be saved changes nothing."""
+    if snapshot is None:
+        return ""
+    try:
+        verdict = RolloutVerdict(phase=Phase.FAILED, reason=reason)
+        return f"; evidence: {save_evidence(site, verdict, snapshot, before)}"
+    except (PipelineError, OSError) as error:
+        site.context.report.warn(f"evidence not saved: {error}")
+        return ""
 
 
 def _done(site: Site, target: Revision, snapshot: Snapshot) -> Outcome:

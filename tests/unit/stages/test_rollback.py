@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.decisions.history import NEEDS, REACHED, SCHEMA, WHEN
-from pipeline.errors import StageFailed, Unknown
+from pipeline.errors import NotRolledBack, RolledBack, StageFailed, Unknown
 from pipeline.stages import deploy, history, rollback, status
-from tests.cluster_fakes import GOOD, SICK, FakeCluster, FakeRegistry, make
+from tests.cluster_fakes import GOOD, SICK, FakeCluster, FakeRegistry, make, marks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -174,3 +174,32 @@ def test_a_fallback_that_cannot_be_looked_at_stops_no_deploy(tmp_path: Path) -> 
     deploy.run(world.context, ["test", "--image", GOOD, "--dry-run"])
 
     assert "going back to revision 3 may fail: the cluster refused" in world.printed
+
+
+def test_a_rollback_never_goes_back_to_what_was_left(tmp_path: Path) -> None:
+    """Not by itself: each one without a number goes further back. By its number it can still be had."""
+    cluster, world = deployed(tmp_path, FakeRegistry())
+    deploy.run(world.context, ["test", "--image", SICK.replace("c" * 64, "f" * 64)])
+    seen = []
+    for _ in range(2):
+        rollback.run(world.context, ["--environment", "test"])
+        seen.append(cluster.image)
+
+    assert seen == [NEWER, GOOD]
+    with pytest.raises(StageFailed, match="no verified revision"):
+        rollback.run(world.context, ["--environment", "test"])
+    rollback.run(world.context, ["3", "--environment", "test"])
+    assert (cluster.image, marks(cluster)["shop-3"], marks(cluster)["shop-4"]) == (NEWER, "verified", "unknown")
+
+
+def test_what_a_rollback_leaves_stays_bad(tmp_path: Path) -> None:
+    """It was measured; that somebody leaves it makes it no better. A rollback that fails keeps its evidence."""
+    cluster, world = deployed(tmp_path, FakeRegistry())
+    with pytest.raises(RolledBack):
+        deploy.run(world.context, ["test", "--image", SICK])
+    with pytest.raises(NotRolledBack, match=r"status 500.*; evidence: reports/incident-"):
+        rollback.run(world.context, ["4", "--environment", "test", "--force"])
+
+    rollback.run(world.context, BACK)
+
+    assert (cluster.image, marks(cluster)["shop-4"]) == (GOOD, "bad")
