@@ -24,6 +24,9 @@ FILES = {
     Kind.IMAGE: "gl-container-scanning-report.json",
 }
 """Name of the report of each kind."""
+_LONGEST_NAME, _LONGEST_DESCRIPTION, _LONGEST_SOLUTION = 255, 1_048_576, 7_000
+"""Characters; GitLab refuses the whole report for one that is longer."""
+_ADDRESSES = ("https://", "http://", "ftp://")
 _VENDOR = {"name": "delivery-pipeline"}
 _NAMESPACE = uuid.UUID("5f0d9f44-6d2b-5c0e-9a53-0b1d0d1b8a51")
 
@@ -67,15 +70,15 @@ def _vulnerability(kind: Kind, finding: Finding, image: str) -> dict[str, Any]:
     names = (finding.rule, *finding.aliases)
     entry = {
         "id": str(uuid.uuid5(_NAMESPACE, f"{finding.fingerprint}|{finding.package}|{finding.version}|{finding.line}")),
-        "name": f"{finding.rule}: {finding.message}"[:255],
-        "description": finding.message,
+        "name": f"{finding.rule}: {finding.message}"[:_LONGEST_NAME],
+        "description": finding.message[:_LONGEST_DESCRIPTION],
         "severity": finding.severity.value.capitalize(),
         "location": _location(kind, finding, image),
         "identifiers": [_identifier(finding, name) for name in names],
     }
     if finding.fixed:
-        entry["solution"] = f"Upgrade {finding.package} to {finding.fixed}."
-    if finding.url:
+        entry["solution"] = f"Upgrade {finding.package} to {finding.fixed}."[:_LONGEST_SOLUTION]
+    if finding.url.startswith(_ADDRESSES):
         entry["links"] = [{"url": finding.url}]
     return entry
 

@@ -37,12 +37,16 @@ class Security:
         default=(),
     )
     safety_database: str = key(
-        "Folder with safety's database (insecure.json, insecure_full.json); empty to ask safety's server.", default=""
+        "Folder with safety's database (insecure.json, insecure_full.json); empty to ask safety's server. The variable SAFETY_DATABASE goes before it.",
+        default="",
     )
     safety_database_max_age: float = key(
         "Days after which that folder counts as too old, and the audit as unknown.", default=30.0, limit=POSITIVE
     )
-    osv_url: str = key("Address of the OSV service that `uv audit` asks; empty for uv's own.", default="")
+    osv_url: str = key(
+        "Address of the OSV service that `uv audit` asks, such as a mirror; empty for uv's own. The variable OSV_URL goes before it.",
+        default="",
+    )
     timeout: float = key("Seconds that one tool may take.", default=300.0, limit=POSITIVE)
 
 

@@ -7,33 +7,23 @@ import os.path
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from pipeline.decisions.build import (
-    SCHEMA_CHAIN_LABEL,
-    SCHEMA_LABEL,
-    BuildPlan,
-    build_dotenv,
-    build_statement,
-    fill_arguments,
-)
-from pipeline.decisions.compatibility import write_chain
-from pipeline.decisions.image import build_name, parse_reference
+from pipeline.decisions.build import build_dotenv, build_statement
+from pipeline.decisions.image import parse_reference
 from pipeline.decisions.outcome import Outcome, Verdict
-from pipeline.decisions.schema import build_chain
-from pipeline.decisions.tags import plan_labels, plan_tags
-from pipeline.errors import ConfigurationError, NotRolledBack, PipelineError, StageFailed, Unknown
+from pipeline.errors import NotRolledBack, PipelineError, StageFailed, Unknown
+from pipeline.stages.build_plan import plan_build, read_schema
 from pipeline.stages.checkout import read_source
 from pipeline.stages.delivery import delivery_parser
 from pipeline.stages.judged import write_json
 from pipeline.stages.sbom import write_package_list
 
 if TYPE_CHECKING:
-    import argparse
     import datetime as dt
     from collections.abc import Sequence
     from pathlib import Path
 
     from pipeline.clients import Builder, Registry
-    from pipeline.decisions.build import Built
+    from pipeline.decisions.build import BuildPlan, Built
     from pipeline.decisions.schema import SchemaChain
     from pipeline.decisions.source import Source
     from pipeline.stages.context import Context
@@ -41,7 +31,6 @@ if TYPE_CHECKING:
 RESULT = "build.json"
 """Under the reports: what was built. It is there only when all of it is true."""
 VARIABLES = "build.env"
-_SHORT_SHA = 7
 
 
 def run(context: Context, arguments: Sequence[str]) -> Outcome:
@@ -50,8 +39,8 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
     for name in (RESULT, VARIABLES):
         (context.settings.reports / name).unlink(missing_ok=True)
     source = read_source(context)
-    schema = _read_schema(context)
-    plan = _plan(context, options, source, schema)
+    schema = read_schema(context)
+    plan = plan_build(context, options, source, schema)
     started = context.clock.now()
     with context.report.phase("Plan"):
         builder = context.open_builder(options.builder)
@@ -65,64 +54,6 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
     reports = _attestations(context, plan, built, source, builder, started)
     _write_result(context, plan, built, source, schema, builder, reports)
     return _outcome(context, plan, built, builder, reports)
-
-
-def _read_schema(context: Context) -> SchemaChain:
-    """Read the migrations' files, never the migrations."""
-    folder = context.settings.config.schema.migrations
-    if not folder:
-        return build_chain({})
-    path = context.settings.root / folder
-    if not path.is_dir():
-        raise ConfigurationError(f"tool.pipeline.schema.migrations: there is no folder {folder}")
-    return build_chain({file.name: file.read_text(encoding="utf-8") for file in path.glob("*.py")})
-
-
-def _plan(context: Context, options: argparse.Namespace, source: Source, schema: SchemaChain) -> BuildPlan:
-    config, now = context.settings.config.build, context.clock.now()
-    registry = options.registry or context.settings.environment.variables.get("IMAGE_REGISTRY") or config.registry
-    push = options.push and not source.proposed
-    if options.push and source.proposed:
-        context.report.line("a pull request is never pushed: building only", style="yellow")
-    if push and not registry:
-        raise ConfigurationError(
-            "--push: no registry is known",
-            hint="--registry HOST[/PATH], IMAGE_REGISTRY, or tool.pipeline.build.registry",
-        )
-    if push and source.dirty and not options.allow_dirty:
-        raise ConfigurationError(
-            "--push: the tree differs from its commit, and the image would claim to be that commit",
-            hint="commit first, or --allow-dirty",
-        )
-    planned = plan_tags(config.tags, config.flavor, source, now)
-    for note in planned.notes:
-        context.report.line(f"no tag: {note}", style="dim")
-    tags = planned.tags or (f"sha-{source.sha[:_SHORT_SHA] or 'none'}",)
-    labels = plan_labels(config.labels, tags[0], source, now, title=context.settings.config.project)
-    image = config.image or context.settings.config.project
-    return BuildPlan(
-        name=build_name(registry, image),
-        tags=tags,
-        labels={**labels, **_schema_labels(schema)},
-        args=fill_arguments(config.args, tags[0], source.sha or "unknown"),
-        context=config.context,
-        dockerfile=config.dockerfile,
-        target=config.target,
-        epoch=int(source.commit_date.timestamp()),
-        push=push,
-        platforms=config.platforms,
-        cache_from=config.cache_from,
-        cache_to=() if source.proposed else config.cache_to,
-        secrets=config.secrets,
-        provenance=config.provenance,
-        sbom=config.sbom,
-        sbom_generator=config.sbom_generator,
-        timeout=config.timeout,
-    )
-
-
-def _schema_labels(schema: SchemaChain) -> dict[str, str]:
-    return {SCHEMA_LABEL: schema.head, SCHEMA_CHAIN_LABEL: write_chain(schema)} if schema.head else {}
 
 
 def _check_registry(context: Context, plan: BuildPlan) -> Registry | None:

@@ -83,7 +83,7 @@ def _run_audits(context: Context, work: Path, folder: Path) -> list[AuditResult]
     jobs: dict[str, Callable[[], AuditResult]] = {
         "bandit": lambda: run_audit(context, plan_bandit(sources, str(folder / "bandit.sarif")), folder),
         "safety": functools.partial(_safety, context, work, folder),
-        "uv audit": lambda: run_audit(context, plan_uv_audit(config.security.groups, config.security.osv_url), folder),
+        "uv audit": lambda: run_audit(context, plan_uv_audit(config.security.groups, _osv(context)), folder),
         "secrets in the tree": functools.partial(scan_tree, context, run_audit, work, folder),
         "secrets in the commits": functools.partial(scan_commits, context, run_audit, work, folder),
     }
@@ -92,6 +92,10 @@ def _run_audits(context: Context, work: Path, folder: Path) -> list[AuditResult]
             {name: functools.partial(_watched, board, name, job) for name, job in jobs.items()}, context.processes
         )
     return [done[name] for name in jobs]
+
+
+def _osv(context: Context) -> str:
+    return context.settings.environment.variables.get("OSV_URL") or context.settings.config.security.osv_url
 
 
 def _watched(board: TaskBoard, name: str, job: Callable[[], AuditResult]) -> AuditResult:
@@ -119,7 +123,8 @@ def run_audit(context: Context, audit: Audit, folder: Path, root: str = "") -> A
 
 def _safety(context: Context, work: Path, folder: Path) -> AuditResult:
     config = context.settings.config.security
-    database = str(context.settings.root / config.safety_database) if config.safety_database else ""
+    chosen = context.settings.environment.variables.get("SAFETY_DATABASE") or config.safety_database
+    database = str(context.settings.root / chosen) if chosen else ""
     requirements = work / "requirements.txt"
     audit = plan_safety(str(requirements), str(folder / "safety.json"), database)
     stale = _database_problem(context, Path(database)) if database else ""

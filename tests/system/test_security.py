@@ -6,14 +6,14 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.system.osv import OsvService
+from tests.advisories import OsvService, write_safety_database
+from tests.gitlab_schemas import check, security
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,34 +71,10 @@ class Shop:
         (self.root / "pyproject.toml").write_text(
             CONFIG.format(dependencies=f'"{dependency}"', osv=self.osv, more=more)
         )
-        self.database(age)
+        write_safety_database(self.root / "db", age)
         subprocess.run(["uv", "lock", "--quiet"], cwd=self.root, check=True)
         self.git("init", "-q", "-b", "main")
         self.commit()
-
-    def database(self, age: float) -> None:
-        """Write safety's two files, as if they were `age` days old."""
-        (self.root / "db").mkdir()
-        meta = {
-            "timestamp": int(time.time() - age * 86400),
-            "schema_version": "2.0.0",
-            "base_domain": "https://pyup.io",
-            "packages": {},
-        }
-        entry = {
-            "specs": ["<5.4"],
-            "advisory": "PyYAML 5.4 fixes arbitrary code execution.",
-            "ids": [
-                {"type": "pyup", "id": "pyup.io-39611", "link": None},
-                {"type": "cve", "id": "CVE-2020-14343", "link": None},
-            ],
-            "transitive": False,
-            "more_info_path": "/v/39611/f17",
-        }
-        short = {"meta": meta, "vulnerable_packages": {"pyyaml": ["<5.4"]}}
-        full = {"meta": meta, "vulnerable_packages": {"pyyaml": [entry]}}
-        (self.root / "db/insecure.json").write_text(json.dumps(short))
-        (self.root / "db/insecure_full.json").write_text(json.dumps(full))
 
     def git(self, *arguments: str) -> None:
         subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@x.org", *arguments], cwd=self.root, check=True)
@@ -158,6 +134,10 @@ def test_planted_flaws_are_found_and_named(shop: Shop) -> None:
     assert KEY not in output
     sarif = json.loads((shop.root / "reports/security/security.sarif").read_text())
     assert sum(len(run["results"]) for run in sarif["runs"]) >= 4
+    for kind in ("sast", "dependency_scanning", "secret_detection"):
+        report = json.loads((shop.root / f"reports/security/gl-{kind.replace('_', '-')}-report.json").read_text())
+        check(report, security(kind))
+        assert report["vulnerabilities"], kind
 
 
 def test_a_secret_that_a_later_commit_took_out(shop: Shop) -> None:

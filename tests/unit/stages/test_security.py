@@ -54,6 +54,7 @@ def world(
     codes: Mapping[str, int] | None = None,
     reports: Mapping[str, Any] | None = None,
     missing: tuple[str, ...] = (),
+    variables: Mapping[str, str] | None = None,
     **tables: Any,
 ) -> World:
     """A checkout with one file, in which each tool ends by its code and writes its report."""
@@ -94,7 +95,7 @@ def world(
     }
     machine = Machine(answers, effects)
     machine.missing = missing
-    return make_world(root, machine, None, None, **tables)
+    return make_world(root, machine, variables, None, **tables)
 
 
 def test_clean(tmp_path: Path) -> None:
@@ -203,6 +204,21 @@ def test_safety_s_own_folder(days: float | None, reason: str, tmp_path: Path) ->
 
     assert reason in run(made.context, []).reason
     assert any(("safety", "check", "--db", f"{tmp_path}/db") == argv[:4] for argv in made.processes.ran)
+
+
+def test_variables_go_before_the_configuration(tmp_path: Path) -> None:
+    """A runner has its databases where it has them; no project file needs to know."""
+    database(tmp_path, 1)
+    tables = {"safety_database": "elsewhere", "osv_url": "http://127.0.0.1:1"}
+    made = world(
+        tmp_path,
+        variables={"SAFETY_DATABASE": str(tmp_path / "db"), "OSV_URL": "http://127.0.0.1:2"},
+        security=tables,
+    )
+
+    assert run(made.context, []).verdict is Verdict.CLEAN
+    assert any(("safety", "check", "--db", f"{tmp_path}/db") == argv[:4] for argv in made.processes.ran)
+    assert any(argv[-2:] == ("--service-url", "http://127.0.0.1:2") for argv in made.processes.ran)
 
 
 def test_without_gitleaks(tmp_path: Path) -> None:

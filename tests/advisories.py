@@ -1,11 +1,18 @@
-"""An OSV service on this machine that knows one flaw: PyYAML before 5.4. Source: https://google.github.io/osv.dev/api/."""
+"""What is known of packages, on this machine: an OSV service and a database of safety's form. Both know one flaw: PyYAML before 5.4.
+
+Sources: https://google.github.io/osv.dev/api/, and the files of https://github.com/pyupio/safety-db with safety's schema 2.0.0.
+"""
 
 from __future__ import annotations
 
 import http.server
 import json
 import threading
-from typing import Any, Self
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FLAW = {
     "id": "PYSEC-2021-142",
@@ -22,8 +29,33 @@ FLAW = {
 }
 
 
+def write_safety_database(folder: Path, age: float = 0) -> None:
+    """Write safety's two files, as if they were `age` days old."""
+    folder.mkdir()
+    meta = {
+        "timestamp": int(time.time() - age * 86400),
+        "schema_version": "2.0.0",
+        "base_domain": "https://pyup.io",
+        "packages": {},
+    }
+    entry = {
+        "specs": ["<5.4"],
+        "advisory": "PyYAML 5.4 fixes arbitrary code execution.",
+        "ids": [
+            {"type": "pyup", "id": "pyup.io-39611", "link": None},
+            {"type": "cve", "id": "CVE-2020-14343", "link": None},
+        ],
+        "transitive": False,
+        "more_info_path": "/v/39611/f17",
+    }
+    short = {"meta": meta, "vulnerable_packages": {"pyyaml": ["<5.4"]}}
+    full = {"meta": meta, "vulnerable_packages": {"pyyaml": [entry]}}
+    (folder / "insecure.json").write_text(json.dumps(short))
+    (folder / "insecure_full.json").write_text(json.dumps(full))
+
+
 class OsvService:
-    """Answers POST /v1/querybatch and GET /v1/vulns/ID."""
+    """Knows PyYAML's flaw. Answers POST /v1/querybatch and GET /v1/vulns/ID."""
 
     def __init__(self) -> None:
         class Handler(http.server.BaseHTTPRequestHandler):
