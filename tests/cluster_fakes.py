@@ -137,6 +137,9 @@ class FakeCluster:
     def fingerprint(self, resource: str, name: str) -> str:
         return self.secrets.get(name, "")
 
+    def keys(self, resource: str, name: str) -> frozenset[str] | None:
+        return frozenset({"k"}) if name in self.secrets else None
+
     def remove_pod(self, pod: Pod) -> None:
         raise NotImplementedError
 

@@ -38,6 +38,10 @@ class Cluster(Protocol):
         """Return the fingerprint of a ConfigMap (`configmaps`) or Secret (`secrets`); empty when there is none. What is in it stays here."""
         ...
 
+    def keys(self, resource: str, name: str) -> frozenset[str] | None:
+        """Return the keys of a ConfigMap (`configmaps`) or Secret (`secrets`); None when there is none."""
+        ...
+
     def remove_pod(self, pod: Pod) -> None:
         """Ask for the end of exactly this pod, not of one that has its name by now. That it is gone already is no error."""
         ...

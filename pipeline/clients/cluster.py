@@ -72,13 +72,12 @@ class KubernetesCluster:
         return dict(json.loads(text))
 
     def fingerprint(self, resource: str, name: str) -> str:
-        try:
-            found = self._read(f"{self._core}/{resource}/{urllib.parse.quote(name, safe='')}", {})
-        except Refused as refused:
-            if refused.status == 404:  # noqa: PLR2004  # not found
-                return ""
-            raise
-        return fingerprint(found, f"{self._namespace}/{resource}/{name}")
+        found = self._find(f"{self._core}/{resource}/{urllib.parse.quote(name, safe='')}")
+        return "" if found is None else fingerprint(found, f"{self._namespace}/{resource}/{name}")
+
+    def keys(self, resource: str, name: str) -> frozenset[str] | None:
+        found = self._find(f"{self._core}/{resource}/{urllib.parse.quote(name, safe='')}")
+        return None if found is None else frozenset((*(found.get("data") or ()), *(found.get("binaryData") or ())))
 
     def remove_pod(self, pod: Pod) -> None:
         try:
@@ -97,15 +96,26 @@ class KubernetesCluster:
             raise
 
     def _workload(self) -> dict[str, Any]:
+        found = self._find(self._path)
+        if found is None:
+            self._require_namespace()
+            raise StageFailed(
+                f"there is no {self._kind} {self._name} in the namespace {self._namespace}",
+                hint=f"kubectl get {self._kind.lower()}s -n {self._namespace}",
+            )
+        return {"kind": self._kind, **found}
+
+    def _require_namespace(self) -> None:
+        """Raise `StageFailed` when the namespace is known not to be there; the shipped Role may not ask."""
         try:
-            return {"kind": self._kind, **self._read(self._path, {})}
-        except Refused as refused:
-            if refused.status == 404:  # noqa: PLR2004  # not found
-                raise StageFailed(
-                    f"there is no {self._kind} {self._name} in the namespace {self._namespace}",
-                    hint=f"kubectl get {self._kind.lower()}s -n {self._namespace}",
-                ) from None
-            raise
+            found = self._find(self._core)
+        except Refused:
+            return
+        if found is None:
+            raise StageFailed(
+                f"there is no namespace {self._namespace} in the cluster",
+                hint="is KUBECONFIG the right cluster? kubectl get namespaces",
+            )
 
     def _revisions(self, workload: dict[str, Any]) -> Any:
         resource = "replicasets" if self._kind == "Deployment" else "controllerrevisions"
@@ -123,6 +133,15 @@ class KubernetesCluster:
     def _events(self, names: set[str]) -> Any:
         events = self._read(f"{self._core}/events", {})["items"]
         return tuple(read_event(item) for item in events if item["involvedObject"].get("name") in names)
+
+    def _find(self, path: str) -> dict[str, Any] | None:
+        """Read one object; None when it does not exist."""
+        try:
+            return self._read(path, {})
+        except Refused as refused:
+            if refused.status == 404:  # noqa: PLR2004  # not found
+                return None
+            raise
 
     def _read(self, path: str, query: dict[str, str]) -> dict[str, Any]:
         """Read, and try again with growing pauses while the API server is busy."""

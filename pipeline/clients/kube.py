@@ -40,7 +40,7 @@ class KubeApi:
         """Send one call and return the answer as it is."""
         status, data = self.exchange(method, path, query=list((query or {}).items()), body=body)
         if not 200 <= status < 300:  # noqa: PLR2004  # the class of success
-            raise _refused(status, data)
+            raise _refused(self._api.configuration.host, status, data)
         return data
 
     def exchange(
@@ -74,16 +74,18 @@ class KubeApi:
         return response.status, data
 
 
-def _refused(status: int, data: str) -> Refused:
+def _refused(server: str, status: int, data: str) -> Refused:
     try:
         said = json.loads(data)
     except ValueError:
         said = {}
     reason, message = said.get("reason", ""), said.get("message", data[:300])
     hints = {
-        401: "The credentials are not valid or have expired.",
+        401: "the token or certificate is not valid or has expired: renew the kubeconfig's credentials",
         403: "The Role lacks this permission: kubernetes/rbac/role.yaml.",
     }
+    if status == 401:  # noqa: PLR2004  # "Unauthorized" alone says neither who nor what
+        message = f"{server} does not accept the credentials ({message})"
     return Refused(f"the cluster refused: {message}", status=status, reason=reason, hint=hints.get(status, ""))
 
 

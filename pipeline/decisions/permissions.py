@@ -89,17 +89,17 @@ def plan_permissions(
     *, secrets: Sequence[str], proxy: bool, migrate: bool, kind: str = "Deployment"
 ) -> tuple[Permission, ...]:
     """List what a deploy needs. `secrets`: names of those that the workload uses; `kind`: which kind of workload that is."""
-    named = Permission(
-        group="",
-        resource="secrets",
-        verbs=("get",),
-        names=tuple(sorted(secrets)),
-        why="pre-flight: the same for Secrets",
-    )
     names = {} if kind == "Deployment" else {"deployments": f"{kind.lower()}s", "replicasets": "controllerrevisions"}
     follow = tuple(replace(rule, resource=names.get(rule.resource, rule.resource)) for rule in FOLLOW)
     follow += UNBLOCK if kind == "StatefulSet" else ()
-    return (*follow, *((named,) if secrets else ()), *(VERIFY if proxy else ()), *(MIGRATE if migrate else ()))
+    return (*follow, *plan_secrets(secrets), *(VERIFY if proxy else ()), *(MIGRATE if migrate else ()))
+
+
+def plan_secrets(names: Sequence[str]) -> tuple[Permission, ...]:
+    """List what reading these Secrets needs: each by its name, never all of the namespace."""
+    why = "pre-flight: the same for Secrets"
+    rule = Permission(group="", resource="secrets", verbs=("get",), names=tuple(sorted(names)), why=why)
+    return (rule,) if names else ()
 
 
 def list_accesses(permissions: Iterable[Permission]) -> tuple[Access, ...]:

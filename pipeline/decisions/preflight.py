@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.decisions.compatibility import find_furthest, judge_schema
 from pipeline.decisions.history import NEEDS, REACHED, SCHEMA, read_release
-from pipeline.decisions.rollback import needed_objects
+from pipeline.decisions.references import needed_objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

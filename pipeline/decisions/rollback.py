@@ -140,27 +140,3 @@ def find_stuck(snapshot: Snapshot) -> tuple[Pod, ...]:
 def _is_failing(container: Container) -> bool:
     """Tell whether a container has failed, as opposed to one that is just being started."""
     return container.exit_code not in (None, 0) or container.waiting not in ("", "ContainerCreating", "PodInitializing")
-
-
-def needed_objects(template: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """List the ConfigMaps and Secrets that a template cannot start without, as (`configmaps` or `secrets`, name)."""
-    found: set[tuple[str, str]] = set()
-    spec = template["spec"]
-    for container in (*spec.get("initContainers", ()), *spec["containers"]):
-        for source in container.get("envFrom", ()):
-            found |= _references(source, ("configMapRef", "secretRef"), "name")
-        for variable in container.get("env", ()):
-            found |= _references(variable.get("valueFrom") or {}, ("configMapKeyRef", "secretKeyRef"), "name")
-    for volume in spec.get("volumes", ()):
-        found |= _references(volume, ("configMap",), "name") | _references(volume, ("secret",), "secretName")
-        for source in (volume.get("projected") or {}).get("sources") or ():
-            found |= _references(source, ("configMap", "secret"), "name")
-    return tuple(sorted(found))
-
-
-def _references(source: Mapping[str, Any], kinds: tuple[str, ...], field: str) -> set[tuple[str, str]]:
-    return {
-        ("secrets" if kind.startswith("secret") else "configmaps", source[kind][field])
-        for kind in kinds
-        if source.get(kind) and not source[kind].get("optional")
-    }

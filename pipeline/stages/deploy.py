@@ -17,14 +17,16 @@ from pipeline.decisions.rollout import Phase, RolloutVerdict, judge_controller
 from pipeline.errors import ConfigurationError, NotRolledBack, PipelineError, RolledBack, StageFailed
 from pipeline.stages.announce import announce
 from pipeline.stages.migrate import migrate_environment
-from pipeline.stages.preflight import record_release, warn_of_fallback
+from pipeline.stages.preflight import check_release, record_release, warn_of_fallback
 from pipeline.stages.transaction import (
     check,
     check_permissions,
+    check_secrets,
     follow,
     keep_mark,
     make_entry,
     open_site,
+    require_container,
     require_same,
     save_evidence,
     write,
@@ -99,14 +101,16 @@ def _plan(context: Context, options: argparse.Namespace) -> Deploy:
     with context.report.phase(f"Plan for {options.environment}"):
         site = open_site(context, options.environment)
         image, commit, version = _choose_image(context, options.image)
+        check_permissions(site)
         before = site.cluster.read_workload()
-        build_release(before, site.target.container, image, {})
-        check_permissions(site, before.template)
+        require_container(site, before)
+        check_secrets(site, before.template)
         if before.paused:
             raise StageFailed(
                 f"{before.name} is paused: a rollout would not begin",
                 hint=f"kubectl rollout resume deployment/{before.name} -n {site.target.namespace}",
             )
+        check_release(site, before, image)
         fallback, record = _find_fallback(before), record_release(site, before, image)
         context.report.line(f"{image_of(before.template, site.target.container)} -> {image}")
         context.report.line(

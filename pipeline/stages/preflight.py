@@ -1,4 +1,4 @@
-"""The pre-flight of a rollback, and what a deploy records for it: both before anything is written."""
+"""The pre-flights of deploy and rollback, and what a deploy records for the latter: all before anything is written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.decisions.preflight import (
     read_reached,
     write_needs,
 )
-from pipeline.decisions.rollback import needed_objects
+from pipeline.decisions.references import find_dangling, list_references, needed_objects
 from pipeline.errors import PipelineError, StageFailed, Unknown
 
 if TYPE_CHECKING:
@@ -49,6 +49,25 @@ def check_target(site: Site, snapshot: Snapshot, target: Revision, *, force: boo
         )
     for problem in (*found.bad, *found.unknown):
         site.context.report.warn(f"revision {target.number}: {problem}")
+
+
+def check_release(site: Site, before: Snapshot, image: str) -> None:
+    """Make sure that the new pods can start: the image is in its registry, and what the template names is in the namespace.
+
+    Raises `StageFailed` that names everything that is missing. A registry that cannot be asked from here is a warning: the nodes ask it.
+    """
+    state = _find(site.context.open_registry(), image)
+    references = list_references(before.template)
+    found = {(item.kind, item.name): site.cluster.keys(item.kind, item.name) for item in references}
+    bad = [f"{image} is not in its registry"] if state == GONE else []
+    bad += [f"{problem} in the namespace {site.target.namespace}" for problem in find_dangling(references, found)]
+    if bad:
+        raise StageFailed(
+            f"{before.name} could not start: {'; '.join(bad)}",
+            hint="nox -s build -- --push makes the image; kubectl apply what the pods need; then run this again",
+        )
+    if state != THERE:
+        site.context.report.warn(f"not known whether the image is there: {state}")
 
 
 def record_release(site: Site, before: Snapshot, image: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pipeline.stages.preflight import check_target
 from pipeline.stages.transaction import (
     check,
     check_permissions,
+    check_secrets,
     follow,
     keep_mark,
     make_entry,
@@ -38,12 +39,13 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
     options = _parse(arguments)
     with context.report.phase(f"Plan for {options.environment}"):
         site = open_site(context, options.environment)
+        check_permissions(site)
         before = site.cluster.read_workload()
         target = choose_target(before, options.revision, force=options.force)
         if is_current(before, target):
             reason = f"revision {target.number} runs already; nothing was changed"
             return Outcome(verdict=Verdict.CLEAN, reason=reason, target=site.environment)
-        check_permissions(site, before.template, target.template)
+        check_secrets(site, before.template, target.template)
         check_target(site, before, target, force=options.force, accept_unknown=options.accept_unknown)
         container = site.target.container
         context.report.line(f"{image_of(before.template, container)} -> {image_of(target.template, container)}")

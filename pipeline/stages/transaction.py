@@ -11,18 +11,20 @@ from pipeline.clients import Conflict
 from pipeline.decisions.health import Health, worst_health
 from pipeline.decisions.history import COMMIT, VERSION, Entry, image_of, read_release, write_ledger
 from pipeline.decisions.jsonpath import parse_assertion
-from pipeline.decisions.permissions import describe_missing, find_missing, plan_permissions
-from pipeline.decisions.rollback import build_mark, find_stuck, needed_objects
+from pipeline.decisions.permissions import describe_missing, find_missing, plan_permissions, plan_secrets
+from pipeline.decisions.references import needed_objects
+from pipeline.decisions.rollback import build_mark, find_stuck
 from pipeline.decisions.rollout import Phase, Progress, RolloutPolicy, judge_rollout
 from pipeline.decisions.snapshot import without_hash
 from pipeline.errors import ConfigurationError, StageFailed, Unknown
 from pipeline.stages.health_checks import check_health, check_metrics, open_service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pipeline.clients import Cluster
     from pipeline.decisions.history import Mark
+    from pipeline.decisions.permissions import Permission
     from pipeline.decisions.rollback import Patch
     from pipeline.decisions.rollout import RolloutVerdict
     from pipeline.decisions.snapshot import Snapshot
@@ -61,19 +63,32 @@ def open_site(context: Context, environment: str) -> Site:
     return Site(context=context, environment=environment, target=target, cluster=context.open_cluster(target))
 
 
-def check_permissions(site: Site, *templates: Mapping[str, Any]) -> None:
-    """Ask for every permission before anything is changed. Raises `StageFailed` that names what is missing.
-
-    `templates`: the one that is there, and the one that shall be.
-    """
-    needed = {item for template in templates for item in needed_objects(template)}
-    secrets = sorted(name for resource, name in needed if resource == "secrets")
+def check_permissions(site: Site) -> None:
+    """Ask for every permission before anything is read. Raises `StageFailed` that names what is missing."""
     target = site.target
-    wanted = plan_permissions(secrets=secrets, proxy=not target.url, migrate=target.migrate, kind=target.kind.value)
+    _require(site, plan_permissions(secrets=(), proxy=not target.url, migrate=target.migrate, kind=target.kind.value))
+
+
+def check_secrets(site: Site, *templates: Mapping[str, Any]) -> None:
+    """Ask whether the Secrets may be read that the templates name: those that are there, and those that shall be."""
+    needed = {item for template in templates for item in needed_objects(template)}
+    _require(site, plan_secrets(sorted(name for resource, name in needed if resource == "secrets")))
+
+
+def _require(site: Site, wanted: Sequence[Permission]) -> None:
     if missing := find_missing(wanted, site.cluster.allowed):
         raise StageFailed(
-            f"in {target.namespace} this account may not {describe_missing(missing)}",
+            f"in {site.target.namespace} this account may not {describe_missing(missing)}",
             hint="kubernetes/rbac/role.yaml",
+        )
+
+
+def require_container(site: Site, snapshot: Snapshot) -> None:
+    """Raise `ConfigurationError` when the configured container is none of the workload's."""
+    names = [item["name"] for item in snapshot.template["spec"]["containers"]]
+    if site.target.container not in (None, *names):
+        raise ConfigurationError(
+            f"{snapshot.name} has no container {site.target.container}", hint=f"containers: {', '.join(names)}"
         )
 
 

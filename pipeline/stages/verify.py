@@ -8,7 +8,15 @@ from pipeline.arguments import Parser
 from pipeline.decisions.history import Mark
 from pipeline.decisions.outcome import Outcome, Verdict
 from pipeline.decisions.rollout import Phase
-from pipeline.stages.transaction import check, check_permissions, follow, keep_mark, open_site
+from pipeline.stages.transaction import (
+    check,
+    check_permissions,
+    check_secrets,
+    follow,
+    keep_mark,
+    open_site,
+    require_container,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +30,10 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
     parser.add_argument("environment")
     options = parser.parse_args(arguments)
     site = open_site(context, options.environment)
-    check_permissions(site, site.cluster.read_workload().template)
+    check_permissions(site)
+    before = site.cluster.read_workload()
+    require_container(site, before)
+    check_secrets(site, before.template)
     with context.report.phase(f"Look at {options.environment}"):
         verdict, snapshot = follow(site)
         problem = verdict.reason if verdict.phase is Phase.FAILED else check(site, snapshot)

@@ -70,6 +70,15 @@ def digest() -> str:
     return f"{registry()}/library/python@{json.loads(found)}"
 
 
+def build_empty(folder: Path) -> str:
+    """Build and push an image that can be pulled and has no program to start; its reference by digest."""
+    (folder / "Dockerfile").write_text("FROM scratch\nLABEL empty=true\n")
+    name, file = f"{registry()}/deployenv/empty", folder / "metadata.json"
+    options = ["--quiet", "--push", "--tag", f"{name}:1", "--metadata-file", str(file)]
+    subprocess.run(["docker", "buildx", "build", *options, str(folder)], check=True, capture_output=True)
+    return f"{name}@{json.loads(file.read_text())['containerimage.digest']}"
+
+
 def shop(mode: str = "", **more: Any) -> dict[str, Any]:
     """A Deployment of one pod whose behaviour is in its template."""
     container = {
@@ -118,18 +127,18 @@ def running(namespace: str) -> dict[str, Any]:
 
 
 def test_good_then_bad_then_back(tmp_path: Path, namespace: str) -> None:
-    """A good image is kept and marked; one that is not there is failed with the reason, and the good one serves on."""
+    """A good image is kept and marked; one that cannot start is failed with the reason, and the good one serves on."""
     good = digest()
     apply(namespace, shop())
     kubectl("rollout", "status", "deployment/shop", "-n", namespace, "--timeout=60s")
 
     kept = pipeline(tmp_path, "deploy", "test", "--image", good)
-    bad = f"{registry()}/library/python@sha256:{'0' * 64}"
+    bad = build_empty(tmp_path)
     failed = pipeline(tmp_path, "deploy", "test", "--image", bad)
 
     assert kept.returncode == 0, kept.stdout + kept.stderr
     assert failed.returncode == 4, failed.stdout + failed.stderr
-    assert "the image is not there" in failed.stdout
+    assert "executable file not found" in failed.stdout
     assert running(namespace)["image"] == good
     assert [mark for _, mark in marks(tmp_path)] == ["unknown", "bad", "verified"]
     assert list(tmp_path.glob("reports/incident-*/events.json"))

@@ -27,7 +27,6 @@ from pipeline.decisions.rollback import (
     find_stuck,
     is_current,
     kubectl_target,
-    needed_objects,
 )
 from pipeline.decisions.snapshot import (
     Container,
@@ -247,26 +246,6 @@ def test_history_is_in_kubectls_order() -> None:
         (2, Mark.VERIFIED, True, "<none>"),
         (4, Mark.UNKNOWN, False, "<none>"),
     ]
-
-
-def test_what_a_template_needs() -> None:
-    container = {
-        "envFrom": [{"configMapRef": {"name": "a"}}, {"secretRef": {"name": "b", "optional": True}}],
-        "env": [
-            {"name": "plain", "value": "1"},
-            {"name": "key", "valueFrom": {"secretKeyRef": {"name": "c", "key": "k"}}},
-        ],
-    }
-    volumes = [{"configMap": {"name": "d"}}, {"secret": {"secretName": "e"}}, {"emptyDir": {}}]
-    volumes.append({"projected": {"sources": [{"secret": {"name": "f"}}, {"serviceAccountToken": {}}]}})
-
-    assert needed_objects({"spec": {"containers": [container], "volumes": volumes}}) == (
-        ("configmaps", "a"),
-        ("configmaps", "d"),
-        ("secrets", "c"),
-        ("secrets", "e"),
-        ("secrets", "f"),
-    )
 
 
 def test_objects_of_the_api_are_taken_apart() -> None:

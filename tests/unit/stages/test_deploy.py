@@ -93,7 +93,9 @@ def test_an_interrupt_goes_back_too(tmp_path: Path) -> None:
         pytest.param(["moon"], {}, ConfigurationError, "unknown environment 'moon'", id="unknown environment"),
         pytest.param(["test"], {}, ConfigurationError, "no image", id="nothing built"),
         pytest.param(["test", "--image", "shop:1"], {}, ConfigurationError, "no digest", id="a tag"),
-        pytest.param(["test", "--image", GOOD], {"container": "web"}, StageFailed, "no container web", id="container"),
+        pytest.param(
+            ["test", "--image", GOOD], {"container": "web"}, ConfigurationError, "no container web", id="container"
+        ),
     ],
 )
 def test_what_cannot_begin(
