@@ -177,7 +177,7 @@ def _transact(deploy: Deploy) -> Outcome:
     site, report = deploy.site, deploy.site.context.report
     if site.target.migrate:
         with report.phase("Migrate"):
-            migrate_environment(site.context, site.environment, deploy.image)
+            report.line(migrate_environment(site.context, site.environment, deploy.image).reason)
     with report.phase("Apply"):
         write(site, lambda now: _release(deploy, require_same(now, deploy.before)))
     deploy = replace(deploy, state=State.PROGRESSING)
