@@ -150,6 +150,18 @@ def wrappers(session: nox.Session) -> None:
     run_stage(session, "wrappers")
 
 
+@nox.session(default=False)
+def init(session: nox.Session) -> None:
+    """Bring the pipeline into another project: `-- PROJECT_PATH [--platform github|gitlab|both] [--package SPEC] [--dry-run] [--force]`."""
+    run_stage(session, "init", "pipeline")
+
+
+@nox.session(default=False)
+def upgrade(session: nox.Session) -> None:
+    """Move a project to this version of the pipeline: `-- PROJECT_PATH [--package SPEC] [--dry-run] [--force]`."""
+    run_stage(session, "upgrade", "pipeline")
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """Write the documents that are made from code; `-- --check` only tells which are out of date."""

@@ -18,7 +18,7 @@ from pipeline.decisions.outcome import EXIT_CODES, dump_outcome
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.polling import SystemClock
 from pipeline.report import Report
-from pipeline.settings import load_settings, parse_environment
+from pipeline.settings import load_settings, parse_environment, parse_settings
 from pipeline.settings.environment import OUTCOME_VARIABLE
 from pipeline.stages.context import Context
 from pipeline.wiring import make_openers
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipeline.decisions.outcome import Outcome
+    from pipeline.settings import Settings
 
 
 _PR_SET_PDEATHSIG = 1
@@ -53,7 +54,7 @@ def run_stage(stage: str, arguments: Sequence[str], environ: Mapping[str, str]) 
     try:
         _catch_signals(processes)
         _follow_parent()
-        settings = load_settings(Path.cwd(), environ)
+        settings = _load_settings(stage, environ)
         context = Context(
             settings=settings,
             report=report,
@@ -73,6 +74,14 @@ def run_stage(stage: str, arguments: Sequence[str], environ: Mapping[str, str]) 
         return _unexpected(stage, report, error)
     report.result(stage, outcome)
     return 0 if outcome.tolerated else EXIT_CODES[outcome.verdict]
+
+
+def _load_settings(stage: str, environ: Mapping[str, str]) -> Settings:
+    """Read the project's settings; a stage that works anywhere has the defaults, since the folder may be no project of ours."""
+    graph = build_graph(GraphPaths(sources=(), tests=(), typed=(), reports=""))
+    if graph[stage].anywhere:
+        return parse_settings(Path.cwd(), {"tool": {"pipeline": {"project": "anywhere"}}}, environ)
+    return load_settings(Path.cwd(), environ)
 
 
 def _run(context: Context, stage: str, arguments: Sequence[str]) -> Outcome:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from pipeline.clients.process import SystemProcesses
     from pipeline.polling import Clock
@@ -109,6 +110,16 @@ class Openers:
 
         buildx = None if choice == "engine" else find_buildx(self._processes, credentials, root, open_store)
         return choose_builder(choice, buildx, open_store)
+
+    def open_project(self, root: Path) -> Any:
+        from pipeline.clients.project import ProjectFolder
+
+        return ProjectFolder(root)
+
+    def open_distribution(self) -> Any:
+        from pipeline.clients.distribution import InstalledDistribution
+
+        return InstalledDistribution()
 
     def open_registry(self) -> Any:
         from pipeline.clients.credentials import Credentials

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from pipeline.clients._adopt import Distribution, Project
 from pipeline.clients._cache import Blobs, Entry, Evidence, Machine, State, Store, Trees
 from pipeline.clients._cluster import Cluster, Conflict
 from pipeline.clients._image import Builder, Registry
@@ -27,6 +28,7 @@ __all__ = [
     "Conflict",
     "Containers",
     "Daemon",
+    "Distribution",
     "Entry",
     "Evidence",
     "Instance",
@@ -34,6 +36,7 @@ __all__ = [
     "Ledger",
     "Machine",
     "Processes",
+    "Project",
     "Registry",
     "Run",
     "Servers",

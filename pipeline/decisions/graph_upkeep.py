@@ -25,6 +25,22 @@ def upkeep_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
             groups=("wrappers",),
             evidence=False,
         ),
+        StageSpec(
+            name="init",
+            summary="bring the pipeline into another project",
+            groups=("pipeline",),
+            inputs=(),
+            evidence=False,
+            anywhere=True,
+        ),
+        StageSpec(
+            name="upgrade",
+            summary="move a project to this version of the pipeline",
+            groups=("pipeline",),
+            inputs=(),
+            evidence=False,
+            anywhere=True,
+        ),
         StageSpec(name="docs", summary="write the documents that are made from code", groups=("unit",), evidence=False),
         StageSpec(
             name="pipeline",

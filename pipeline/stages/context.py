@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from pipeline.clients import (
         Builder,
         Cluster,
         Containers,
+        Distribution,
         Evidence,
         Http,
         Jobs,
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
         Machine,
         Metrics,
         Processes,
+        Project,
         Registry,
         Servers,
         Sockets,
@@ -63,6 +66,9 @@ class Context:
     open_builder: Callable[[str], Builder]
     """Takes `auto`, `buildx` or `engine`. Raises `Unknown` when none works, `ConfigurationError` when the one asked for is not there."""
     open_registry: Callable[[], Registry]
+    open_project: Callable[[Path], Project]
+    """Takes the folder of another project."""
+    open_distribution: Callable[[], Distribution]
 
 
 class Stage(Protocol):
