@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import docker
 import docker.errors
 import requests.exceptions
+import urllib3.exceptions
 from docker.context import ContextAPI
 from docker.utils import parse_repository_tag
 
@@ -201,7 +202,13 @@ def engine_answers(address: str = "") -> Iterator[None]:
         yield
     except docker.errors.APIError as error:
         raise Unknown(f"the Docker engine refused: {_text(error)}") from error
-    except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+    # Streams are read past requests: one that breaks off raises the error of the library below it.
+    except (
+        docker.errors.DockerException,
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,
+        OSError,
+    ) as error:
         where = f" at {address}" if address else ""
         raise Unknown(f"the Docker engine{where} does not answer: {_cause(error)}", hint="is it running?") from error
 

@@ -40,6 +40,13 @@ _FULL = _fault(
     "the builder's disk is full",
     "docker buildx prune, docker system prune, or a bigger disk",
 )
+# Without emulation, the kernel says this of the first program of another platform, in the step's own output.
+_FOREIGN = _fault(
+    r"exec format error",
+    ConfigurationError,
+    "the builder can't run programs of another platform",
+    "leave it out of tool.pipeline.build.platforms, or give the builder emulation: docker run --privileged --rm tonistiigi/binfmt --install all",
+)
 # The first that fits counts: a refused push also "fails to solve".
 _FAULTS = (
     _fault(
@@ -101,8 +108,9 @@ def judge_build_failure(text: str, errors: Sequence[str], output: Sequence[str],
     """Name the fault. `text` is all that was said, `errors` the failed steps, `output` the last lines; `doing` is "build" or "push"."""
     said = "\n".join([*errors, text])
     detail = _detail(errors, text)
-    if _FULL.pattern.search("\n".join([said, *output])):  # a step tells it in its own words, and ends with any code
-        return _FULL.error(f"{doing}: {_FULL.says}: {detail}", hint=_FULL.hint)
+    for fault in (_FULL, _FOREIGN):
+        if fault.pattern.search("\n".join([said, *output])):  # a step tells it in its own words, and ends with any code
+            return fault.error(f"{doing}: {fault.says}: {detail}", hint=fault.hint)
     if doing == "push" and _LOST.search(said) and not _ENGINE.search(said):
         return Unknown(f"push: the registry went away during the push: {detail}", hint=_AGAIN)
     for fault in _FAULTS:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import signal
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.docker.daemon import Daemon, use_builder
+from tests.docker.daemon import BuildKit, Engine
 from tests.docker.delivery import Delivery
-from tests.docker.proxy import SocketProxy
 from tests.docker.registry_proxy import CUT, RegistryProxy, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.docker.daemon import Daemon
 
 SMALL = "FROM python:3.13-slim\nCOPY pyproject.toml /\n"
 UNAUTHORIZED = Reply(401, {"WWW-Authenticate": 'Basic realm="registry"', "Content-Type": "application/json"}, b"{}")
@@ -156,31 +156,28 @@ def test_a_base_image_that_is_not_there(project: Delivery) -> None:
     assert "a base image is not there" in output
 
 
+BUILDERS = pytest.mark.parametrize("builder", [BuildKit, Engine], ids=["BuildKit", "engine"])
+
+
 @pytest.fixture
-def small_disk(tmp_path: Path, registry: str) -> Iterator[Daemon]:
-    """A daemon on a disk on which the base image has just room."""
-    if not shutil.which("buildkitd") or os.geteuid() != 0:
-        pytest.skip("needs buildkitd and root")
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk on which the base image has just room."""
     folder = tmp_path / "disk"
     folder.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=330m", "tmpfs", str(folder)], check=True)
-    daemon = None
-    try:
-        daemon = Daemon(folder, registry)
-        yield daemon
-    finally:
-        if daemon is not None:
-            daemon.end()
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_the_disk_is_full(project: Delivery, small_disk: Daemon, registry: str, tmp_path: Path) -> None:
+@BUILDERS
+def test_the_disk_is_full(builder: type[Daemon], project: Delivery, small_disk: Path, registry: str) -> None:
     """A real full disk under a real daemon, in the middle of a step."""
     (project.root / "Dockerfile").write_text(SMALL + "RUN dd if=/dev/zero of=/big bs=1M count=400\n")
     project.commit()
-    use_builder(project, tmp_path, f"unix://{small_disk.socket}")
-
-    code, output = project.run("build", "--push", "--registry", registry)
+    with builder(small_disk, registry) as daemon:
+        code, output = project.run("build", "--push", "--registry", registry, *daemon.use(project))
 
     assert code == 3, output
     assert "the builder's disk is full" in output
@@ -188,27 +185,27 @@ def test_the_disk_is_full(project: Delivery, small_disk: Daemon, registry: str, 
     assert project.result is None
 
 
-def test_the_builder_goes_away_in_the_middle(project: Delivery, registry: str, tmp_path: Path) -> None:
-    """As when it is restarted: the message says who went, and a second run works."""
-    host = os.environ.get("BUILDKIT_HOST", "")
-    if not host.startswith("unix://"):
-        pytest.skip("needs BUILDKIT_HOST with a Unix socket")
-    (project.root / "Dockerfile").write_text(SMALL + f"RUN echo {project.name} now && sleep 8\n")
+@BUILDERS
+def test_the_builder_is_restarted_in_the_middle(
+    builder: type[Daemon], project: Delivery, registry: str, tmp_path: Path
+) -> None:
+    """Killed in a step and started again: the message says who went, and the next build works."""
+    (project.root / "Dockerfile").write_text(SMALL + f"RUN echo {project.name} && sleep 60\n")
     project.commit()
-    with SocketProxy(host) as door:
-        use_builder(project, tmp_path, door.address)
-        with project.start("build", "--push", "--registry", registry) as child:
-            output = read_until(child, "[2/3]")
-            door.close()
+    with builder(tmp_path / "daemon", registry) as daemon:
+        options = ("build", "--push", "--registry", registry, *daemon.use(project))
+        with project.start(*options) as child:
+            output = read_until(child, builder.third)
+            daemon.kill()
+            daemon.start()
             rest, _ = child.communicate(timeout=120)
-    assert child.returncode == 69, output + rest
-    assert "the builder went away" in rest
-    assert project.result is None
+        assert child.returncode == 69, output + rest
+        assert "the builder went away" in rest
+        assert project.result is None
 
-    project.variables = {}
-    (project.root / "Dockerfile").write_text(SMALL)
-    project.commit()
-    code, output = project.run("build", "--push", "--registry", registry)
+        (project.root / "Dockerfile").write_text(SMALL)
+        project.commit()
+        code, output = project.run(*options)
 
     assert code == 0, output
     assert project.result is not None

@@ -233,6 +233,7 @@ def test_the_engine_s_errors_come_in_its_stream() -> None:
     ("text", "kind", "says"),
     [
         ("ERROR: failed to solve: write /x: no space left on device", StageFailed, "disk is full"),
+        ("exec /bin/sh: exec format error", ConfigurationError, "can't run programs of another platform"),
         ("ERROR: failed to push x: unexpected status: 401 Unauthorized", ConfigurationError, "refuses the credentials"),
         ("denied: requested access to the resource is denied", ConfigurationError, "refuses the credentials"),
         ("ERROR: failed to push x: insufficient_scope: authorization failed", ConfigurationError, "refuses the credentials"),
