@@ -16,13 +16,18 @@ _SHORTEST = 4
 """Shorter values are not hidden: they would blank out half of every line and protect nothing."""
 
 
+def names_secret(name: str) -> bool:
+    """Tell whether a variable of this name holds a secret."""
+    return _NAME.search(name) is not None
+
+
 class Redactor:
     """Replaces known secrets, and passwords in URLs, by `[REDACTED]`."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._values: set[str] = set()
         for name, value in variables.items():
-            if _NAME.search(name):
+            if names_secret(name):
                 self.add(value)
             elif (password := _password_in(value)) is not None:
                 self.add(password)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import enum
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.arguments import Parser
-from pipeline.decisions.history import CAUSE, COMMIT, VERSION, WHO, Mark, image_of, mark_of, read_ledger, write_ledger
+from pipeline.decisions.history import CAUSE, COMMIT, VERSION, WHO, Mark, image_of, mark_of, read_ledger
 from pipeline.decisions.notices import Ending, Notice
 from pipeline.decisions.outcome import Outcome, Verdict
-from pipeline.decisions.rollback import build_release, build_undo, choose_target
+from pipeline.decisions.rollback import build_release, choose_target
 from pipeline.decisions.rollout import Phase, RolloutVerdict, judge_controller
 from pipeline.errors import ConfigurationError, NotRolledBack, PipelineError, RolledBack, StageFailed
 from pipeline.stages.announce import announce
@@ -24,53 +23,22 @@ from pipeline.stages.transaction import (
     check_secrets,
     follow,
     keep_mark,
-    make_entry,
     open_site,
     require_container,
     require_same,
-    save_evidence,
+    show_change,
     write,
 )
+from pipeline.stages.undo import Deploy, State, roll_back
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pipeline.decisions.snapshot import Revision, Snapshot
     from pipeline.stages.context import Context
-    from pipeline.stages.transaction import Site
 
 _DIGEST = re.compile(r"\S+@sha256:[0-9a-f]{64}")
-
-
-class State(enum.StrEnum):
-    """Where a deploy stands."""
-
-    PLANNED = "planned"
-    APPLYING = "applying"
-    PROGRESSING = "progressing"
-    VERIFYING = "verifying"
-    VERIFIED = "verified"
-    ROLLING_BACK = "rolling-back"
-    ROLLED_BACK = "rolled-back"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Deploy:
-    """All that a state needs to go on, or to be undone."""
-
-    state: State
-    site: Site
-    image: str
-    before: Snapshot
-    """The workload as it was."""
-    fallback: Revision | None
-    """Where a failure goes back to."""
-    commit: str = ""
-    version: str = ""
-    record: Mapping[str, str] = field(default_factory=dict)
-    """Annotations with what a later rollback will ask for."""
 
 
 def run(context: Context, arguments: Sequence[str]) -> Outcome:
@@ -168,7 +136,7 @@ def _release(deploy: Deploy, now: Snapshot) -> list[dict[str, object]]:
 
 
 def _dry_run(deploy: Deploy) -> Outcome:
-    deploy.site.cluster.patch(_release(deploy, deploy.before), dry_run=True)
+    show_change(deploy.site, deploy.before, _release(deploy, deploy.before))
     reason = f"would deploy {deploy.image}: the cluster accepts it; nothing was changed"
     return Outcome(verdict=Verdict.CLEAN, reason=reason, target=deploy.site.environment)
 
@@ -180,7 +148,7 @@ def _transact(deploy: Deploy) -> Outcome:
             report.line(migrate_environment(site.context, site.environment, deploy.image).reason)
     with report.phase("Apply"):
         write(site, lambda now: _release(deploy, require_same(now, deploy.before)))
-    deploy = replace(deploy, state=State.PROGRESSING)
+    deploy = replace(deploy, state=State.PROGRESSING, began=site.context.clock.now())
     try:
         with report.phase("Follow"):
             verdict, snapshot = follow(site, unblock=True)
@@ -207,49 +175,6 @@ def _transact(deploy: Deploy) -> Outcome:
         digest=deploy.image.partition("@")[2],
         target=site.environment,
     )
-
-
-def roll_back(deploy: Deploy, verdict: RolloutVerdict, snapshot: Snapshot) -> str:
-    """Save the evidence, mark the revision bad, go back and verify. Raises `NotRolledBack` when the earlier state is not back."""
-    site, report = deploy.site, deploy.site.context.report
-    report.line(f"FAILED: {verdict.reason}", style="red")
-    try:
-        folder = _save(deploy, verdict, snapshot)
-        if deploy.fallback is None:
-            raise StageFailed("there is no earlier revision that is known to be good")
-        with report.phase(f"Roll back to revision {deploy.fallback.number}"):
-            write(site, lambda now: _undo(deploy, now, verdict.reason))
-            back, after = follow(site, unblock=True)
-            if back.phase is Phase.FAILED:
-                raise StageFailed(back.reason)
-        with report.phase("Verify what is back"):
-            if problem := check(site, after):
-                raise StageFailed(f"it is back, but {problem}")
-    except PipelineError as error:
-        raise NotRolledBack(
-            f"{deploy.image} failed: {verdict.reason}; NOT rolled back: {error.message}", hint="docs/operations.md"
-        ) from None
-    return f"rolled back to {image_of(after.template, site.target.container)}{folder}"
-
-
-def _undo(deploy: Deploy, now: Snapshot, reason: str) -> list[dict[str, object]]:
-    assert deploy.fallback is not None  # noqa: S101  # the caller has looked
-    if image_of(now.template, deploy.site.target.container) != deploy.image:
-        raise StageFailed("somebody else has changed it meanwhile, so it is left alone")
-    current, ledger = now.current, None
-    if current is not None and current.name != deploy.fallback.name:
-        ledger = write_ledger(now, current.name, make_entry(deploy.site, Mark.BAD, reason))
-    cause = f"rollback to revision {deploy.fallback.number} by {deploy.site.who}"
-    return build_undo(now, deploy.fallback, cause=cause, ledger=ledger)
-
-
-def _save(deploy: Deploy, verdict: RolloutVerdict, snapshot: Snapshot) -> str:
-    """Save the evidence; that it cannot be saved delays no rollback."""
-    try:
-        return f"; evidence: {save_evidence(deploy.site, verdict, snapshot, deploy.before)}"
-    except (PipelineError, OSError) as error:
-        deploy.site.context.report.warn(f"evidence not saved: {error}")
-        return ""
 
 
 def _ending(error: PipelineError) -> Ending:

@@ -10,6 +10,7 @@ from pipeline.decisions.outcome import Outcome, Verdict
 from pipeline.decisions.rollback import build_undo, choose_target, is_current
 from pipeline.decisions.rollout import Phase, RolloutVerdict
 from pipeline.errors import NotRolledBack, PipelineError, StageFailed
+from pipeline.stages.incident import finish_report, save_evidence
 from pipeline.stages.preflight import check_target
 from pipeline.stages.transaction import (
     check,
@@ -20,12 +21,13 @@ from pipeline.stages.transaction import (
     make_entry,
     open_site,
     require_same,
-    save_evidence,
+    show_change,
     write,
 )
 
 if TYPE_CHECKING:
     import argparse
+    import datetime as dt
     from collections.abc import Sequence
 
     from pipeline.decisions.rollback import Patch
@@ -51,11 +53,12 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
         context.report.line(f"{image_of(before.template, container)} -> {image_of(target.template, container)}")
     cause = f"rollback to revision {target.number} by {site.who}"
     if options.dry_run:
-        site.cluster.patch(build_undo(before, target, cause=cause), dry_run=True)
+        show_change(site, before, build_undo(before, target, cause=cause))
         reason = f"would go back to revision {target.number}: the cluster accepts it; nothing was changed"
         return Outcome(verdict=Verdict.CLEAN, reason=reason, target=site.environment)
+    began = context.clock.now()
     write(site, lambda now: _undo(site, now, before, target, cause))
-    return _finish(site, target, before)
+    return _finish(site, target, before, began)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -81,7 +84,7 @@ def _undo(site: Site, now: Snapshot, before: Snapshot, target: Revision, cause: 
     return build_undo(now, target, cause=cause, ledger=ledger)
 
 
-def _finish(site: Site, target: Revision, before: Snapshot) -> Outcome:
+def _finish(site: Site, target: Revision, before: Snapshot, began: dt.datetime) -> Outcome:
     """Follow and verify. From here on an error leaves the workload changed."""
     snapshot = None
     try:
@@ -94,23 +97,21 @@ def _finish(site: Site, target: Revision, before: Snapshot) -> Outcome:
                 raise StageFailed(problem)
         keep_mark(site, snapshot, Mark.VERIFIED, "rolled back to it")
     except PipelineError as error:
-        kept = _keep_evidence(site, error.message, snapshot, before)
+        kept = _keep_evidence(site, error.message, snapshot, before, began)
         raise NotRolledBack(
             f"revision {target.number} was put back but is not good: {error.message}{kept}", hint=error.hint
         ) from None
     return _done(site, target, snapshot)
 
 
-def _keep_evidence(site: Site, reason: str, snapshot: Snapshot | None, before: Snapshot) -> str:
+def _keep_evidence(site: Site, reason: str, snapshot: Snapshot | None, before: Snapshot, began: dt.datetime) -> str:
     """Save what is seen of the failed rollback and say where; that it cannot be saved changes nothing."""
     if snapshot is None:
         return ""
-    try:
-        verdict = RolloutVerdict(phase=Phase.FAILED, reason=reason)
-        return f"; evidence: {save_evidence(site, verdict, snapshot, before)}"
-    except (PipelineError, OSError) as error:
-        site.context.report.warn(f"evidence not saved: {error}")
-        return ""
+    verdict = RolloutVerdict(phase=Phase.FAILED, reason=reason)
+    evidence = save_evidence(site, f"rollback of {site.environment}", verdict, snapshot, before, began)
+    finish_report(evidence, "the revision was put back but is not good", recovered=False)
+    return f"; evidence: {evidence}" if evidence else ""
 
 
 def _done(site: Site, target: Revision, snapshot: Snapshot) -> Outcome:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.clients import Conflict
+from pipeline.decisions.comparison import build_diff
 from pipeline.decisions.health import Health, worst_health
 from pipeline.decisions.history import COMMIT, VERSION, Entry, image_of, read_release, write_ledger
 from pipeline.decisions.jsonpath import parse_assertion
@@ -17,6 +17,7 @@ from pipeline.decisions.rollback import build_mark, find_stuck
 from pipeline.decisions.rollout import Phase, Progress, RolloutPolicy, judge_rollout
 from pipeline.decisions.snapshot import without_hash
 from pipeline.errors import ConfigurationError, StageFailed, Unknown
+from pipeline.report.redact import names_secret
 from pipeline.stages.health_checks import check_health, check_metrics, open_service
 
 if TYPE_CHECKING:
@@ -197,6 +198,14 @@ def write(site: Site, build: Callable[[Snapshot], Patch]) -> None:
             return
 
 
+def show_change(site: Site, before: Snapshot, patch: Patch) -> None:
+    """Let the API server say what would come of a patch, and show the difference; nothing is changed."""
+    after = site.cluster.patch(patch, dry_run=True)
+    names = (f"{before.name} now", f"{before.name} after")
+    diff = build_diff(before.workload, {"kind": before.workload.get("kind"), **after}, names_secret, names=names)
+    site.context.report.block("Change", diff or "none")
+
+
 def require_same(now: Snapshot, planned: Snapshot) -> Snapshot:
     """Return `now` if its template is still the one that was planned for. Raises `StageFailed` when somebody else has changed it."""
     if without_hash(now.template) != without_hash(planned.template) or now.paused != planned.paused:
@@ -219,38 +228,3 @@ def keep_mark(site: Site, snapshot: Snapshot, mark: Mark, reason: str) -> None:
 def make_entry(site: Site, mark: Mark, reason: str) -> Entry:
     """Make a line of the ledger, as of now."""
     return Entry(mark=mark, at=site.context.clock.now().isoformat(timespec="milliseconds"), who=site.who, reason=reason)
-
-
-def save_evidence(site: Site, verdict: RolloutVerdict, snapshot: Snapshot, before: Snapshot | None) -> str:
-    """Keep what an undo would destroy in `reports/incident-…`, without secrets; return the folder relative to the project."""
-    context = site.context
-    folder = context.settings.reports / f"incident-{context.clock.now():%Y%m%dT%H%M%SZ}-{site.environment}"
-    folder.mkdir(parents=True, exist_ok=True)
-    documents: dict[str, Any] = {
-        "verdict.json": {"phase": verdict.phase, "reason": verdict.reason, "workload": snapshot.name},
-        "workload.json": snapshot.workload,
-        "pods.json": [dataclasses.asdict(pod) for pod in snapshot.pods],
-        "events.json": [dataclasses.asdict(event) for event in snapshot.events],
-        "templates.json": {"before": before.template if before else None, "after": snapshot.template},
-    }
-    for name, document in documents.items():
-        _write(context, folder / name, json.dumps(document, indent=2, default=str))
-    _save_logs(site, snapshot, folder)
-    return str(folder.relative_to(context.settings.root).as_posix())
-
-
-def _save_logs(site: Site, snapshot: Snapshot, folder: Any) -> None:
-    for pod in snapshot.new_pods[:3]:
-        for container in pod.containers:
-            for previous in (True, False):
-                text = site.cluster.read_log(pod.name, container.name, previous=previous)
-                if text:
-                    word = "previous" if previous else "current"
-                    _write(site.context, folder / f"{pod.name}.{container.name}.{word}.log", text)
-                    site.context.report.block(
-                        f"{pod.name} {container.name} ({word})", "\n".join(text.splitlines()[-20:])
-                    )
-
-
-def _write(context: Context, file: Any, text: str) -> None:
-    file.write_text(context.report.redact(text), encoding="utf-8")

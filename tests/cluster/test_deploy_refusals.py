@@ -147,6 +147,28 @@ CASES = {
 }
 
 
+def test_a_dry_run_shows_the_change_and_makes_none(tmp_path: Path, namespace: str, image: str) -> None:
+    """Of a deploy and of a rollback: what the API server would store, line by line, but no secret in it."""
+    env = [{"name": "API_TOKEN", "value": "swordfish"}]
+    for mode in ("one", "two"):
+        apply(namespace, shop("dry", env=[*env, {"name": "MODE", "value": mode}]))
+        kubectl("rollout", "status", "deployment/dry", "-n", namespace, "--timeout=30s")
+    write_project(tmp_path, namespace, {"workload": "dry"})
+    before = get(namespace, KINDS)["items"]
+
+    deployed = pipeline(tmp_path, "deploy", "test", "--image", image, "--dry-run")
+    undone = pipeline(tmp_path, "rollback", "1", "--environment", "test", "--dry-run")
+
+    assert (deployed.returncode, undone.returncode) == (0, 0), deployed.stdout + undone.stdout
+    for done, old, new in ((deployed, "python:3.13-slim", image), (undone, "two", "one")):
+        lines = [line.strip() for line in done.stdout.splitlines()]
+        added = [line for line in lines if line.startswith("+") and f'"{new}"' in line]
+        removed = [line for line in lines if line.startswith("-") and f'"{old}"' in line]
+        assert (len(added), len(removed)) == (1, 1), done.stdout
+        assert "swordfish" not in done.stdout
+    assert get(namespace, KINDS)["items"] == before
+
+
 def write_project(folder: Path, namespace: str, settings: dict[str, str]) -> None:
     table = {"namespace": namespace, "workload": "shop", **settings}
     lines = [f"{name} = {json.dumps(value)}" for name, value in table.items()]

@@ -123,6 +123,9 @@ def test_the_shipped_role_is_enough(project: Path, monkeypatch: pytest.MonkeyPat
     assert "upgrade: base -> 0004 (head)" in first.stdout
     assert (undone.returncode, "exit code 1" in undone.stdout) == (4, True), undone.stdout
     assert serving(namespace) == [(other, True)]
+    (report,) = project.glob("reports/incident-*/incident.md")
+    assert f"| ended | rolled back to {other} |" in report.read_text()
+    assert "no luck" in "".join(file.read_text() for file in report.parent.glob("*.log"))
 
     before = get(namespace, "deployment", "shortener")["metadata"]["resourceVersion"]
     with monkeypatch.context() as patched:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.errors import ConfigurationError, NotRolledBack, RolledBack, StageFailed
+from pipeline.errors import ConfigurationError, NotRolledBack, RolledBack, StageFailed, Unknown
 from pipeline.settings.environments import Target
 from pipeline.stages import deploy, history, rollback, status, verify
 from pipeline.stages.transaction import Site
 from tests.cache_fakes import FakeCache
-from tests.cluster_fakes import BAD, GOOD, SICK, FakeCluster, make, marks, template
+from tests.cluster_fakes import BAD, GOOD, SICK, FakeCluster, FakeRegistry, make, marks, template
 from tests.fakes import make_world
 
 if TYPE_CHECKING:
@@ -54,7 +54,13 @@ def test_a_bad_image_is_rolled_back(tmp_path: Path, image: str, words: str) -> N
         deploy.run(world.context, ["test", "--image", image])
 
     assert (cluster.image, marks(cluster)) == ("shop:old", {"shop-2": "bad"})
-    assert list(tmp_path.glob("reports/incident-*/workload.json"))
+    (report,) = tmp_path.glob("reports/incident-*/incident.md")
+    text = report.read_text(encoding="utf-8")
+    assert all(
+        word in text for word in (words, "| ended | rolled back to shop:old |", "- [x] the earlier revision answers")
+    )
+    assert {"workload.json", "template.diff", "pod.shop.current.log"} <= {file.name for file in report.parent.iterdir()}
+    assert '-        "image": "shop:old",' in (report.parent / "template.diff").read_text(encoding="utf-8")
 
 
 def test_without_anything_good_to_go_back_to_it_says_so(tmp_path: Path) -> None:
@@ -64,6 +70,47 @@ def test_without_anything_good_to_go_back_to_it_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(NotRolledBack, match="no earlier revision"):
         deploy.run(make(tmp_path, cluster).context, ["test", "--image", SICK])
+    (report,) = tmp_path.glob("reports/incident-*/incident.md")
+    assert "NOT rolled back: there is no earlier revision" in report.read_text(encoding="utf-8")
+
+
+def test_evidence_that_cannot_be_saved_stops_no_rollback(tmp_path: Path) -> None:
+    """A file stands where the folder of reports would be: a warning, and the old version is back."""
+    cluster = FakeCluster()
+    world = make(tmp_path, cluster)
+    (tmp_path / "reports").write_text("")
+
+    with pytest.raises(RolledBack, match=r"rolled back to shop:old$"):
+        deploy.run(world.context, ["test", "--image", SICK])
+
+    assert "evidence not saved" in world.printed
+
+
+@pytest.mark.parametrize(
+    ("secrets", "words"),
+    [
+        pytest.param({}, "secret db does not exist in the namespace shop", id="secret"),
+        pytest.param({"db": "0a"}, "is not in its registry", id="image"),
+    ],
+)
+def test_what_the_pods_could_not_start_without(tmp_path: Path, secrets: dict[str, str], words: str) -> None:
+    """Seen before anything is written."""
+    cluster = FakeCluster(secrets=secrets)
+    registry = FakeRegistry(gone={GOOD.partition("@")[2]} if secrets else set())
+
+    with pytest.raises(StageFailed, match=words):
+        deploy.run(make(tmp_path, cluster, registry).context, ["test", "--image", GOOD])
+
+    assert cluster.patches == []
+
+
+def test_a_registry_that_only_the_nodes_reach_stops_nothing(tmp_path: Path) -> None:
+    """It is said, and the kubelet will tell."""
+    world = make(tmp_path, FakeCluster(), FakeRegistry(refuses=Unknown("the registry does not answer")))
+
+    deploy.run(world.context, ["test", "--image", GOOD])
+
+    assert "not known whether the image is there: the registry does not answer" in world.printed
 
 
 def test_a_cluster_that_stays_away_ends_in_an_undo_that_is_told(tmp_path: Path) -> None:
