@@ -139,6 +139,7 @@ def _read_text(file: Path, *, always: bool = False) -> str | None:
     if not always and file.suffix not in _TEXTS and file.name not in _TEXT_NAMES:
         return None
     try:
-        return file.read_text(encoding="utf-8") if file.stat().st_size <= _LARGEST else None
+        # Not `read_text`: it would turn the line ends of Windows into others, and every line would differ.
+        return file.read_bytes().decode() if file.stat().st_size <= _LARGEST else None
     except (OSError, UnicodeDecodeError):
         return None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 import re
-import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipeline.decisions.adopt_dependencies import read_dependencies
+from pipeline.decisions.adopt_document import PYPROJECT, parse_pyproject
 from pipeline.decisions.adopt_entry import find_entry
 from pipeline.decisions.adopt_services import find_services
 from pipeline.errors import ConfigurationError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pipeline.decisions.adopt_entry import Entry
     from pipeline.decisions.adopt_services import ServiceNeed
 
-PYPROJECT = "pyproject.toml"
 _NOT_SOURCES = {"tests", "test", "docs", "doc", "examples", "scripts", "build", "dist", "alembic", "migrations", "src"}
 _NOT_MODULES = {"noxfile.py", "setup.py", "conftest.py", "fabfile.py", "dodo.py", "tasks.py"}
 _MANIFESTS = ("kubernetes/", "k8s/", "deploy/", "helm/", "charts/", "chart/", "manifests/", "kustomize/")
@@ -144,10 +143,7 @@ def read_facts(snapshot: Snapshot) -> Facts:
 def _parse_pyproject(snapshot: Snapshot) -> dict[str, Any]:
     if PYPROJECT in snapshot.paths and PYPROJECT not in snapshot.texts:
         raise ConfigurationError(f"{PYPROJECT} can't be read as text")
-    try:
-        return tomllib.loads(snapshot.texts.get(PYPROJECT, ""))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{PYPROJECT}: {error}", hint="repair it first; nothing was changed") from None
+    return parse_pyproject(snapshot.texts.get(PYPROJECT, ""))
 
 
 def _find_name(document: Mapping[str, Any], folder: str) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.decisions.adopt_facts import PYPROJECT
+from pipeline.decisions.adopt_document import PYPROJECT
 from pipeline.decisions.adopt_files import NOXFILE, is_untouched
 from pipeline.decisions.github_wrappers import FOLDER
 from pipeline.decisions.gitlab_wrappers import PATH as GITLAB

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
 from pipeline.decisions.adopt_config import plan_config, plan_left_out, plan_pytest, plan_ruff
 from pipeline.decisions.adopt_dependencies import name_of
+from pipeline.decisions.adopt_document import find_lost
 from pipeline.decisions.adopt_groups import add_entries, needs_newer_python, plan_groups
 from pipeline.decisions.adopt_package import NAME
 from pipeline.errors import ConfigurationError
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.decisions.adopt_package import Package
 
 _COMMENT = "What is particular to this project; docs/configuration.md of delivery-pipeline explains each key."
+_HINT = "write its tables with headers such as [tool.uv], not inline and not with dots; nothing was changed"
 _LONGEST = 100
 """Characters of an array that stands on one line."""
 
@@ -28,8 +31,19 @@ _LONGEST = 100
 def merge_pyproject(text: str, facts: Facts, package: Package, platforms: Sequence[str], *, upgrade: bool) -> str:
     """Return the text with all that the pipeline needs. `upgrade` moves the requirement of the pipeline itself, and nothing else.
 
-    Raises `ConfigurationError` where a table that must grow is no table.
+    Raises `ConfigurationError` when the file is written in a form that can't be added to; some inline and dotted tables can't.
     """
+    try:
+        merged = _merge(text, facts, package, platforms, upgrade=upgrade)
+        lost = () if upgrade else find_lost(facts.document, tomllib.loads(merged))
+    except ValueError as error:  # what tomlkit and tomllib raise
+        raise ConfigurationError(f"pyproject.toml can't be added to: {error}", hint=_HINT) from None
+    if lost:
+        raise ConfigurationError(f"pyproject.toml can't be added to without a loss of {', '.join(lost)}", hint=_HINT)
+    return merged
+
+
+def _merge(text: str, facts: Facts, package: Package, platforms: Sequence[str], *, upgrade: bool) -> str:
     document = tomlkit.parse(text)
     left_out = facts.document.get("tool", {}).get("pipeline", {}).get("leave_out") or plan_left_out(facts)
     groups = plan_groups(facts, package, left_out)
@@ -48,8 +62,6 @@ def _table(parent: MutableMapping[str, Any], name: str) -> MutableMapping[str, A
     if name not in parent:
         parent[name] = tomlkit.table(is_super_table=name in ("tool", "uv", "pytest"))
     found: MutableMapping[str, Any] = parent[name]
-    if not hasattr(found, "items"):
-        raise ConfigurationError(f"pyproject.toml: {name} is no table")
     return found
 
 

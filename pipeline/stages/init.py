@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pipeline
 from pipeline.arguments import Parser
 from pipeline.decisions.adopt_dependencies import name_of
-from pipeline.decisions.adopt_facts import PYPROJECT, read_facts
+from pipeline.decisions.adopt_document import PYPROJECT
+from pipeline.decisions.adopt_facts import read_facts
 from pipeline.decisions.adopt_files import merge_ignored, render_files
 from pipeline.decisions.adopt_package import NAME, choose_package
 from pipeline.decisions.adopt_plan import LOCK, choose_platforms, describe_end, describe_facts, plan_files

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.decisions.adopt_config import plan_left_out
 from pipeline.decisions.adopt_dependencies import parse_requirements, read_dependencies, translate_poetry
+from pipeline.decisions.adopt_document import find_lost
 from pipeline.decisions.adopt_facts import Snapshot, read_facts
 from pipeline.decisions.adopt_files import is_untouched, merge_ignored
 from pipeline.decisions.adopt_groups import TOOLS, add_entries, needs_newer_python
@@ -238,6 +239,46 @@ def test_a_second_merge_changes_nothing(name: str) -> None:
     again = merge_pyproject(files["pyproject.toml"], read_facts(snapshot(files)), INDEX, ["gitlab"], upgrade=False)
 
     assert again == files["pyproject.toml"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('[tool.black]\na=1\n[project]\nname="x"\n[tool.mypy]\nb=2\n[tool.uv]\nc=3\n', id="out-of-order"),
+        pytest.param('[project]\r\nname="x"\r\n', id="crlf"),
+        pytest.param('[project]\nname="x"\n[tool.uv.sources]\ny={path="a"}', id="no-end-of-line"),
+        pytest.param('dependency-groups = {dev=["pytest"]}\n[project]\nname="x"\n', id="inline-groups"),
+        pytest.param('[project]\nname="x"\n[[tool.uv.index]]\nurl="u"\n[[tool.mypy.overrides]]\nm=1\n', id="arrays"),
+    ],
+)
+def test_no_form_of_toml_loses_anything(text: str) -> None:
+    """Whatever people write stays, and ours is beside it."""
+    after = merge(
+        {"a.py": "", "pyproject.toml": text}, Package(requirement="delivery-pipeline==1", source={"path": "w"})
+    )
+
+    assert find_lost(tomllib.loads(text), after) == ()
+    assert after["dependency-groups"]["pipeline"] == ["delivery-pipeline==1"]
+    assert after["tool"]["uv"]["sources"]["delivery-pipeline"] == {"path": "w"}
+    assert after["tool"]["pipeline"]["paths"]["sources"] == ["a.py"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("tool = {black={a=1}}", "can't be added to", id="inline-tool"),
+        pytest.param("tool.uv.package=false\ntool.black.a=3", "can't be added to without a loss of tool", id="dotted"),
+        pytest.param("tool = 3", "tool: must be a table", id="no-table"),
+        pytest.param("dependency-groups = []", "dependency-groups: must be a table", id="no-groups"),
+        pytest.param('dependency-groups.lint = "x"', r"dependency-groups\.lint: must be a list", id="no-list"),
+        pytest.param("project.dependencies = {}", r"project\.dependencies: must be a list", id="no-requirements"),
+        pytest.param("a = ", r"pyproject\.toml: Invalid", id="no-toml"),
+    ],
+)
+def test_what_can_not_be_added_to_is_refused(text: str, message: str) -> None:
+    """One line that says where, and never a loss."""
+    with pytest.raises(ConfigurationError, match=message):
+        merge({"a.py": "", "pyproject.toml": text})
 
 
 def test_a_tool_that_the_project_requires_keeps_its_version() -> None:

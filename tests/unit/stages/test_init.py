@@ -114,6 +114,17 @@ def test_a_link_that_leads_out_is_not_followed(tmp_path: Path) -> None:
     assert not (project / "noxfile.py").exists()
 
 
+def test_line_ends_stay_as_they_are(tmp_path: Path) -> None:
+    """Adding to a file from Windows changes none of its lines."""
+    world = make(tmp_path, PROJECTS["script"])
+    before = b'[project]\r\nname = "x"\r\nversion = "1"\r\n'
+    (tmp_path / "pyproject.toml").write_bytes(before)
+
+    init.run(world.context, ["."])
+
+    assert (tmp_path / "pyproject.toml").read_bytes().startswith(before)
+
+
 def test_two_versions_are_not_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`init` of a newer pipeline says so; `upgrade` moves it and renews the noxfile that no hand was in."""
     world = make(tmp_path, PROJECTS["script"])
