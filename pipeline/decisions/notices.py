@@ -27,15 +27,19 @@ class Ending(enum.StrEnum):
     UNCHANGED = "failed, nothing changed"
     ROLLED_BACK = "failed and rolled back"
     NOT_ROLLED_BACK = "failed and NOT rolled back"
+    WENT_BACK = "went back"
+    """A rollback that somebody asked for."""
+    STUCK = "rollback failed"
+    """The revision was put back, and is not good."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
     """The facts that people want at a glance."""
 
-    project: str
-    environment: str
     ending: Ending
+    project: str = ""
+    environment: str = ""
     version: str = ""
     revision: str = ""
     """Commit."""
@@ -54,6 +58,8 @@ _SIGNS = {
     Ending.UNCHANGED: ":warning:",
     Ending.ROLLED_BACK: ":leftwards_arrow_with_hook:",
     Ending.NOT_ROLLED_BACK: ":rotating_light:",
+    Ending.WENT_BACK: ":rewind:",
+    Ending.STUCK: ":rotating_light:",
 }
 _HEADER, _SECTION, _FIELD = 150, 3000, 2000
 """Slack's limits, in characters. Source: https://docs.slack.dev/reference/block-kit/blocks/"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import urllib.parse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from pipeline.decisions.notices import (
     mark_deploy,
     post_json,
 )
+from pipeline.errors import PipelineError
 from pipeline.settings.environment import Platform
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.decisions.http import Request
     from pipeline.decisions.notices import Notice
     from pipeline.stages.context import Context
+    from pipeline.stages.transaction import Site
 
 DOTENV = "deploy.env"
 """GitLab's dotenv report, in the folder of reports."""
@@ -38,6 +41,22 @@ def announce(context: Context, notice: Notice) -> tuple[str, ...]:
     for problem in problems:
         context.report.warn(f"not told: {problem}")
     return problems
+
+
+def tell_ending(site: Site, notice: Notice) -> None:
+    """Tell how a deploy or rollback in an environment ended. Whatever goes wrong with that is a warning."""
+    context = site.context
+    whole = dataclasses.replace(
+        notice,
+        project=context.settings.config.project,
+        environment=site.environment,
+        who=site.who,
+        service_url=site.target.url or "",
+    )
+    try:
+        announce(context, whole)
+    except (PipelineError, OSError, ValueError) as error:
+        context.report.warn(f"not told: {error}")
 
 
 def _tell_platform(context: Context, notice: Notice) -> None:

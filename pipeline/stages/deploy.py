@@ -14,7 +14,7 @@ from pipeline.decisions.outcome import Outcome, Verdict
 from pipeline.decisions.rollback import build_release, choose_target
 from pipeline.decisions.rollout import Phase, RolloutVerdict, judge_controller
 from pipeline.errors import ConfigurationError, NotRolledBack, PipelineError, RolledBack, StageFailed
-from pipeline.stages.announce import announce
+from pipeline.stages.announce import tell_ending
 from pipeline.stages.migrate import migrate_environment
 from pipeline.stages.preflight import check_release, record_release, warn_of_fallback
 from pipeline.stages.transaction import (
@@ -182,17 +182,12 @@ def _ending(error: PipelineError) -> Ending:
 
 
 def _announce(deploy: Deploy, ending: Ending, reason: str, seconds: float) -> None:
-    site = deploy.site
     notice = Notice(
-        project=site.context.settings.config.project,
-        environment=site.environment,
         ending=ending,
         version=deploy.version,
         revision=deploy.commit,
         image=deploy.image,
         reason=reason,
-        who=site.who,
         seconds=seconds,
-        service_url=site.target.url or "",
     )
-    announce(site.context, notice)
+    tell_ending(deploy.site, notice)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.arguments import Parser
-from pipeline.decisions.history import Mark, image_of, mark_of, read_ledger, write_ledger
+from pipeline.decisions.history import COMMIT, VERSION, Mark, image_of, mark_of, read_ledger, read_release, write_ledger
+from pipeline.decisions.notices import Ending, Notice
 from pipeline.decisions.outcome import Outcome, Verdict
 from pipeline.decisions.rollback import build_undo, choose_target, is_current
 from pipeline.decisions.rollout import Phase, RolloutVerdict
 from pipeline.errors import NotRolledBack, PipelineError, StageFailed
+from pipeline.stages.announce import tell_ending
 from pipeline.stages.incident import finish_report, save_evidence
 from pipeline.stages.preflight import check_target
 from pipeline.stages.transaction import (
@@ -56,9 +58,15 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
         show_change(site, before, build_undo(before, target, cause=cause))
         reason = f"would go back to revision {target.number}: the cluster accepts it; nothing was changed"
         return Outcome(verdict=Verdict.CLEAN, reason=reason, target=site.environment)
-    began = context.clock.now()
-    write(site, lambda now: _undo(site, now, before, target, cause))
-    return _finish(site, target, before, began)
+    started = context.clock.monotonic()
+    try:
+        outcome = _go(site, before, target, cause)
+    except PipelineError as error:
+        ending = Ending.STUCK if isinstance(error, NotRolledBack) else Ending.UNCHANGED
+        _announce(site, target, ending, error.message, context.clock.monotonic() - started)
+        raise
+    _announce(site, target, Ending.WENT_BACK, "", context.clock.monotonic() - started)
+    return outcome
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -69,6 +77,25 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--accept-unknown", action="store_true", help="go although the pre-flight could not see all")
     parser.add_argument("--dry-run", action="store_true", help="show the plan, ask the cluster, change nothing")
     return parser.parse_args(arguments)
+
+
+def _go(site: Site, before: Snapshot, target: Revision, cause: str) -> Outcome:
+    began = site.context.clock.now()
+    write(site, lambda now: _undo(site, now, before, target, cause))
+    return _finish(site, target, before, began)
+
+
+def _announce(site: Site, target: Revision, ending: Ending, reason: str, seconds: float) -> None:
+    release = read_release(target.annotations, target.template)
+    notice = Notice(
+        ending=ending,
+        version=release.get(VERSION, ""),
+        revision=release.get(COMMIT, ""),
+        image=image_of(target.template, site.target.container),
+        reason=reason,
+        seconds=seconds,
+    )
+    tell_ending(site, notice)
 
 
 def _undo(site: Site, now: Snapshot, before: Snapshot, target: Revision, cause: str) -> Patch:

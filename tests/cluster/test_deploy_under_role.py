@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 SHIPPED: list[dict[str, Any]] = yaml.safe_load((ROOT / "kubernetes/rbac/role.yaml").read_text())["rules"]
 PASSWORD = "hunter2hunter2"
@@ -113,12 +113,14 @@ def test_the_shipped_role_is_enough(project: Path, monkeypatch: pytest.MonkeyPat
     crashing = derive(project / "crashing", image, 'CMD ["python", "-c", "import sys; sys.exit(\'no luck\')"]')
     broken = derive(project / "broken", image, "COPY 0005_broken.py /srv/app/migrations/versions/")
 
-    def deploy(reference: str) -> subprocess.CompletedProcess[str]:
+    def deploy(reference: str, *, migrate: bool = False) -> subprocess.CompletedProcess[str]:
+        text = PROJECT.replace("migrate = true", f"migrate = {str(migrate).lower()}")
+        (project / "pyproject.toml").write_text(text.format(namespace=namespace))
         return pipeline(project, "deploy", "staging", "--image", reference)
 
     with monkeypatch.context() as patched:
         become(patched, project, namespace, SHIPPED)
-        first, second, undone = deploy(image), deploy(other), deploy(crashing)
+        first, second, undone = deploy(image, migrate=True), deploy(other), deploy(crashing)
     assert (first.returncode, second.returncode) == (0, 0), first.stdout + second.stdout
     assert "upgrade: base -> 0004 (head)" in first.stdout
     assert (undone.returncode, "exit code 1" in undone.stdout) == (4, True), undone.stdout
@@ -130,7 +132,7 @@ def test_the_shipped_role_is_enough(project: Path, monkeypatch: pytest.MonkeyPat
     before = get(namespace, "deployment", "shortener")["metadata"]["resourceVersion"]
     with monkeypatch.context() as patched:
         become(patched, project, namespace, SHIPPED)
-        stopped = deploy(broken)
+        stopped = deploy(broken, migrate=True)
     assert (stopped.returncode, "division by zero" in stopped.stdout) == (3, True), stopped.stdout
     assert get(namespace, "deployment", "shortener")["metadata"]["resourceVersion"] == before
     assert serving(namespace) == [(other, True)]
