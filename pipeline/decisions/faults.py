@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.decisions.snapshot import Container, Pod, Snapshot
+    from pipeline.decisions.snapshot import Container, Json, Pod, Snapshot
 
 
 class Severity(enum.StrEnum):
@@ -44,6 +44,8 @@ class Fault:
 
 _SETTLE = 3.0
 """Seconds in which a kubelet, a quota or a scheduler catches up with objects that were made in the same moment."""
+_READY = 10.0
+"""Seconds at least in which a container that has started must become ready; three windows of its readiness probe when they are longer."""
 _NOT_FOUND = re.compile(r"not found|manifest unknown|does not exist|no match for platform", re.IGNORECASE)
 _UNAUTHORISED = re.compile(r"unauthori[sz]ed|denied|forbidden|authentication required|\b40[13]\b", re.IGNORECASE)
 _NODE_REASONS = frozenset(
@@ -82,7 +84,7 @@ def _controller_faults(snapshot: Snapshot) -> Iterator[Fault]:
             message = condition.get("message", "")
             quota = "exceeded quota" in message
             yield Fault(
-                severity=Severity.TERMINAL,
+                severity=Severity.WAITING if quota and _makes_room(snapshot) else Severity.TERMINAL,
                 code="QuotaExceeded" if quota else "AdmissionRefused",
                 reason=f"the cluster makes no pod: {_cut(message)}",
                 grace=_SETTLE,
@@ -91,6 +93,11 @@ def _controller_faults(snapshot: Snapshot) -> Iterator[Fault]:
                 if quota
                 else "the admission's own words say what it wants",
             )
+
+
+def _makes_room(snapshot: Snapshot) -> bool:
+    """Tell whether an old pod is on its way out: until it has ended it takes up its node's room and the quota's."""
+    return any(pod.deleted for pod in snapshot.pods)
 
 
 def _pod_faults(pod: Pod, snapshot: Snapshot) -> Iterator[Fault]:
@@ -115,7 +122,7 @@ def _pod_faults(pod: Pod, snapshot: Snapshot) -> Iterator[Fault]:
 def _unschedulable(pod: Pod, snapshot: Snapshot) -> Fault:
     growing = any(event.name == pod.name and event.reason == "TriggeredScaleUp" for event in snapshot.events)
     return Fault(
-        severity=Severity.WAITING if growing else Severity.TERMINAL,
+        severity=Severity.WAITING if growing or _makes_room(snapshot) else Severity.TERMINAL,
         code="Unschedulable",
         reason=f"no node can take the pod: {_cut(pod.unschedulable)}",
         pod=pod.name,
@@ -210,13 +217,29 @@ def _probe_fault(pod: Pod, container: Container, snapshot: Snapshot) -> Fault | 
     probe = _last_event(pod, snapshot, "Unhealthy", ("Readiness", "Startup", "Liveness"))
     if not probe:
         return None
+    grace = _readiness_grace(container, snapshot.template) if probe.startswith("Readiness") else None
     return Fault(
-        severity=Severity.WAITING,
-        code="NotReady",
+        severity=Severity.WAITING if grace is None else Severity.TERMINAL,
+        code="NotReady" if grace is None else "NeverReady",
         reason=f"{container.title}: {probe}",
         pod=pod.name,
         container=container.name,
+        grace=grace or 0.0,
     )
+
+
+def _readiness_grace(container: Container, template: Json) -> float | None:
+    """Return the seconds for which a started container may fail its readiness probe.
+
+    None while starting: without a startup probe nobody can tell a slow start from one that never ends, and the progress clock decides.
+    """
+    specs = template["spec"]["containers"]
+    spec: Json = next((item for item in specs if item["name"] == container.name), {})
+    if not container.started or not spec.get("startupProbe"):
+        return None
+    probe = spec.get("readinessProbe") or {}
+    window = probe.get("failureThreshold", 3) * probe.get("periodSeconds", 10)
+    return max(_READY, float(probe.get("initialDelaySeconds", 0) + 3 * window))
 
 
 def _last_event(pod: Pod, snapshot: Snapshot, reason: str, words: tuple[str, ...]) -> str:

@@ -42,7 +42,7 @@ class Progress:
     high: tuple[int, int] = (-1, -1)
     """Most pods that were updated, and most that were available, at any time."""
     seen: Mapping[str, float] = field(default_factory=dict)
-    """When each present fault was first seen, by its code."""
+    """When each present terminal fault was first seen, by its code; one that may heal uses up no grace."""
     steady: float | None = None
     """Since when the rollout is complete without a break; None when it is not."""
     restarts: int = 0
@@ -156,7 +156,7 @@ def _advance(
     return Progress(
         since=now if high != progress.high else progress.since,
         high=high,
-        seen={fault.code: progress.seen.get(fault.code, now) for fault in faults},
+        seen={f.code: progress.seen.get(f.code, now) for f in faults if f.severity is Severity.TERMINAL},
         steady=now if complete and steady is None else steady,
         restarts=restarts,
     )

@@ -19,6 +19,8 @@ class Container:
     name: str
     init: bool = False
     ready: bool = False
+    started: bool = False
+    """Whether it runs and its startup probe, if it has one, has passed."""
     restarts: int = 0
     waiting: str = ""
     """Reason it waits for, such as `ImagePullBackOff`; empty while it runs or has ended."""
@@ -206,6 +208,7 @@ def _container(entry: Json, *, init: bool = False) -> Container:
         name=entry["name"],
         init=init,
         ready=bool(entry.get("ready")),
+        started=bool(entry.get("started")),
         restarts=entry.get("restartCount", 0),
         waiting=waiting.get("reason", ""),
         message=waiting.get("message", ""),

@@ -32,6 +32,8 @@ def pod(name: str = "shop-2-a", owner: str = "shop-2", **changes: Any) -> Pod:
     return Pod(name=name, owner=owner, phase="Pending", ready=container.ready, containers=(container,))
 
 
+FULL = Pod(name="b", owner="shop-2", phase="Pending", unschedulable="Insufficient cpu")
+LEAVING = Pod(name="old", owner="shop-1", deleted=True)
 DONE = {"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
 
 
@@ -224,6 +226,13 @@ QUOTA = {"type": "ReplicaFailure", "status": "True", "message": "pods is forbidd
             id="never ready",
         ),
         pytest.param(look(pod()), 59.9, Phase.PROGRESSING, "0 of 1", id="just within the time"),
+        pytest.param(look(FULL, LEAVING), 59, Phase.PROGRESSING, "no node", id="an old pod still takes the room"),
+        pytest.param(
+            look(LEAVING, conditions=[QUOTA]), 59, Phase.PROGRESSING, "exceeded quota", id="an old pod still counts"
+        ),
+        pytest.param(
+            look(pod(), FULL), 59, Phase.PROGRESSING, "no node", id="one pod starts while the other has no room"
+        ),
     ],
 )
 def test_faults(snapshot: Snapshot, seconds: float, phase: Phase, reason: str) -> None:
@@ -231,6 +240,59 @@ def test_faults(snapshot: Snapshot, seconds: float, phase: Phase, reason: str) -
     seen, text = after(snapshot, 100.0, 100.0 + seconds)
 
     assert (seen, reason in text) == (phase, True), text
+
+
+UNREADY = Event(name="shop-2-a", reason="Unhealthy", message="Readiness probe failed: 500")
+STARTUP = {"startupProbe": {"periodSeconds": 1}}
+
+
+@pytest.mark.parametrize(
+    ("probes", "started", "seconds", "phase"),
+    [
+        pytest.param(
+            {**STARTUP, "readinessProbe": {"periodSeconds": 1}}, True, 9.9, Phase.PROGRESSING, id="within the least"
+        ),
+        pytest.param(
+            {**STARTUP, "readinessProbe": {"periodSeconds": 1}}, True, 10.0, Phase.FAILED, id="after the least"
+        ),
+        pytest.param(
+            {**STARTUP, "readinessProbe": {"periodSeconds": 2, "failureThreshold": 4, "initialDelaySeconds": 5}},
+            True,
+            28.9,
+            Phase.PROGRESSING,
+            id="within three windows",
+        ),
+        pytest.param(
+            {**STARTUP, "readinessProbe": {"periodSeconds": 2, "failureThreshold": 4, "initialDelaySeconds": 5}},
+            True,
+            29.0,
+            Phase.FAILED,
+            id="after three windows",
+        ),
+        pytest.param({**STARTUP, "readinessProbe": {}}, False, 59.0, Phase.PROGRESSING, id="not started yet"),
+        pytest.param({"readinessProbe": {}}, True, 59.0, Phase.PROGRESSING, id="no startup probe to tell"),
+    ],
+)
+def test_a_started_container_must_become_ready(
+    probes: dict[str, Any], *, started: bool, seconds: float, phase: Phase
+) -> None:
+    """Once its startup probe has passed, a readiness probe that fails on and on is no slow start."""
+    template: dict[str, Any] = {"spec": {"containers": [{"name": "shop", "image": "shop:2", **probes}]}}
+    revision = Revision(name="shop-2", number=2, created="2026-01-01T00:00:00Z", template=template)
+    document = {**deployment(), "spec": {"replicas": 1, "template": template}}
+    snapshot = Snapshot(workload=document, revisions=(revision,), pods=(pod(started=started),), events=(UNREADY,))
+
+    assert after(snapshot, 100.0, 100.0 + seconds)[0] is phase
+
+
+def test_what_may_heal_uses_up_no_grace() -> None:
+    """The scheduler gets its seconds from when the old pod has gone, however long that took."""
+    progress = Progress(since=0)
+    for now, pods in ((0.0, (FULL, LEAVING)), (20.0, (FULL,)), (22.9, (FULL,))):
+        verdict, progress = judge_rollout(look(*pods), progress, POLICY, now)
+    assert verdict.phase is Phase.PROGRESSING
+
+    assert judge_rollout(look(FULL), progress, POLICY, 23.0)[0].phase is Phase.FAILED
 
 
 @pytest.mark.parametrize(
