@@ -11,9 +11,10 @@ from kubernetes import client, config
 from pipeline.errors import ConfigurationError, StageFailed, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _TIMEOUT = 15.0
+_UNAUTHORISED = 401
 _JSON = {"Accept": "application/json", "Content-Type": "application/json"}
 
 
@@ -29,8 +30,9 @@ class Refused(StageFailed):
 class KubeApi:
     """One API server, as the kubeconfig's context or the pod's own service account say."""
 
-    def __init__(self, api: client.ApiClient) -> None:
-        self._api = api
+    def __init__(self, open_client: Callable[[], client.ApiClient]) -> None:
+        self._open = open_client
+        self._api = open_client()
 
     def call(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None) -> Any:
         """Send one call and return the parsed answer. Raises `Refused`, or `Unknown` when nobody answers."""
@@ -53,7 +55,18 @@ class KubeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float = _TIMEOUT,
     ) -> tuple[int, str]:
-        """Send one call and return status and text, whatever they are. Raises `Unknown` when nobody answers."""
+        """Send one call and return status and text, whatever they are. Raises `Unknown` when nobody answers.
+
+        Credentials that are not accepted are read anew, once: a long rollout outlives a token that somebody renews in its file.
+        """
+        options = {"query": query, "body": body, "headers": headers, "timeout": timeout}
+        answer = self._send(method, path, **options)
+        if answer[0] != _UNAUTHORISED:
+            return answer
+        self._api = self._open()
+        return self._send(method, path, **options)
+
+    def _send(self, method: str, path: str, *, query: Any, body: Any, headers: Any, timeout: Any) -> tuple[int, str]:
         call = self._api.param_serialize(
             method,
             path,
@@ -81,10 +94,10 @@ def _refused(server: str, status: int, data: str) -> Refused:
         said = {}
     reason, message = said.get("reason", ""), said.get("message", data[:300])
     hints = {
-        401: "the token or certificate is not valid or has expired: renew the kubeconfig's credentials",
+        _UNAUTHORISED: "the token or certificate is not valid or has expired: renew the kubeconfig's credentials",
         403: "The Role lacks this permission: kubernetes/rbac/role.yaml.",
     }
-    if status == 401:  # noqa: PLR2004  # "Unauthorized" alone says neither who nor what
+    if status == _UNAUTHORISED:  # the word alone says neither who nor what
         message = f"{server} does not accept the credentials ({message})"
     return Refused(f"the cluster refused: {message}", status=status, reason=reason, hint=hints.get(status, ""))
 
@@ -96,15 +109,23 @@ def open_kube(variables: Mapping[str, str], context: str | None) -> KubeApi:
     """
     file = variables.get("KUBECONFIG") or None
     if context is None and file is None and "KUBERNETES_SERVICE_HOST" in variables:
-        config.load_incluster_config()  # type: ignore[no-untyped-call]
-        return KubeApi(client.ApiClient())
+        return KubeApi(_open_in_cluster)
+    return KubeApi(lambda: _open_file(file, context))
+
+
+def _open_in_cluster() -> client.ApiClient:
+    config.load_incluster_config()  # type: ignore[no-untyped-call]
+    return client.ApiClient()
+
+
+def _open_file(file: str | None, context: str | None) -> client.ApiClient:
+    settings = client.Configuration()
+    # A read that timed out would be sent three times more, and the limit be four times as long.
+    settings.retries = False
+    options = {"context": context, "persist_config": False, "client_configuration": settings}
     try:
-        settings = client.Configuration()
-        settings.retries = (
-            False  # a read that timed out would be sent three times more, and the limit be four times as long
-        )
-        options = {"context": context, "persist_config": False, "client_configuration": settings}
-        return KubeApi(config.new_client_from_config(file, **options))  # type: ignore[no-untyped-call]
+        opened: client.ApiClient = config.new_client_from_config(file, **options)  # type: ignore[no-untyped-call]
     except config.ConfigException as error:
         where = file or "~/.kube/config"
         raise ConfigurationError(f"kubeconfig {where}: {error}", hint="set KUBECONFIG") from None
+    return opened

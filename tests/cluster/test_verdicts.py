@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.cluster.verdicts import Ended
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 _AT_ONCE = 3
 
 

@@ -1,0 +1,82 @@
+"""Credentials of the Kubernetes API that are renewed in their file while the pipeline runs."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.clients.kube import Refused, open_kube
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Api(http.server.ThreadingHTTPServer):
+    """An API server that accepts one token and keeps what it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.shown: list[str] = []
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Api
+
+    def do_GET(self) -> None:
+        self.server.shown.append(self.headers["Authorization"])
+        accepted = self.headers["Authorization"] == "Bearer renewed"
+        body = json.dumps({"kind": "PodList"} if accepted else {"kind": "Status", "message": "Unauthorized"}).encode()
+        self.send_response(200 if accepted else 401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with Api() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def variables(tmp_path: Path, api: Api) -> dict[str, str]:
+    """A kubeconfig whose token is in a file of its own."""
+    (tmp_path / "token").write_text("expired")
+    named = {"name": "here"}
+    document = {
+        "clusters": [{**named, "cluster": {"server": f"http://127.0.0.1:{api.server_port}"}}],
+        "users": [{**named, "user": {"tokenFile": str(tmp_path / "token")}}],
+        "contexts": [{**named, "context": {"cluster": "here", "user": "here"}}],
+        "current-context": "here",
+    }
+    (tmp_path / "config").write_text(json.dumps(document))
+    return {"KUBECONFIG": str(tmp_path / "config")}
+
+
+def test_a_renewed_token_is_read(tmp_path: Path, api: Api, variables: dict[str, str]) -> None:
+    """The call that was refused is sent once more with what the file holds by now, and so are all after it."""
+    kube = open_kube(variables, None)
+    (tmp_path / "token").write_text("renewed")
+
+    assert kube.call("GET", "/api/v1/pods") == kube.call("GET", "/api/v1/pods") == {"kind": "PodList"}
+    assert api.shown == ["Bearer expired", "Bearer renewed", "Bearer renewed"]
+
+
+def test_an_expired_token_is_refused(api: Api, variables: dict[str, str]) -> None:
+    """Once more, not for ever."""
+    with pytest.raises(Refused, match="does not accept the credentials"):
+        open_kube(variables, None).call("GET", "/api/v1/pods")
+
+    assert api.shown == ["Bearer expired", "Bearer expired"]
