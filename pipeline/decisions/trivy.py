@@ -85,7 +85,8 @@ def in_container(
 def judge_scan(code: int, report: str, errors: str) -> AuditResult:
     """Read the report. `errors` is what it said besides."""
     if code not in (0, FOUND):
-        said = [line for line in errors.splitlines() if line.strip()]
+        # docker ends with a pointer to its manual, after the reason.
+        said = [line for line in errors.splitlines() if line.strip() and "docker run --help" not in line]
         fatal = next((line.partition("FATAL")[2].strip() for line in said if "FATAL" in line), said[-1] if said else "")
         return _unknown(
             f"could not look (exit {code}): {_shorten(fatal)}" if fatal else f"could not look (exit {code})"

@@ -119,7 +119,11 @@ def _here(context: Context, argv: tuple[str, ...], folder: Path) -> tuple[str, .
     cache = context.settings.state / "trivy"
     cache.mkdir(parents=True, exist_ok=True)
     variables = [name for name in context.settings.environment.variables if name.startswith("TRIVY_")]
-    folders = (str(folder), str(context.settings.state))
+    folders = [str(folder), str(context.settings.state)]
+    engine = context.settings.environment.variables.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    if "docker" in argv and engine.startswith("unix://"):  # only the engine's own store has the image
+        folders.append(engine.removeprefix("unix://"))
+        variables += ["DOCKER_HOST"] if "DOCKER_HOST" in context.settings.environment.variables else []
     return in_container(
         (*argv[:1], "--cache-dir", str(cache), *argv[1:]), context.settings.config.scan.image, folders, variables
     )

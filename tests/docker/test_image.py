@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.docker.daemon import BuildKit
-from tests.docker.delivery import Delivery
+from tests.docker.delivery import ROOT, Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = [pytest.mark.usefixtures("engine"), pytest.mark.timeout(300)]
 LOOK = """
@@ -80,7 +82,7 @@ def test_what_is_inside(pulled: str, engine: Any) -> None:
     assert inside["uid"] == 10001
     assert (inside["programs"], inside["folders"]) == ([], [])
     assert inside["top"] == ["app", "pyproject.toml"]
-    assert engine.images.get(pulled).attrs["Size"] <= 1.25 * (base + inside["venv"])
+    assert engine.images.get(pulled).attrs["Size"] <= 1.25 * base + inside["venv"]
 
 
 @pytest.fixture
@@ -258,6 +260,9 @@ def test_the_engine_s_own_builder(tmp_path: Path, registry: str) -> None:
     project = Delivery(tmp_path / "shop").make(
         "ARG PYTHON_VERSION=3.13\nFROM python:${PYTHON_VERSION}-slim\nRUN --mount=type=cache,target=/c \\\n    echo x >/x\n"
     )
+    file = project.root / "pyproject.toml"
+    file.write_text(file.read_text().replace("sbom = false", "sbom = true"))
+    project.commit()
 
     code, output = project.run("build", "--push", "--registry", registry, "--builder", "engine")
 
@@ -268,6 +273,11 @@ def test_the_engine_s_own_builder(tmp_path: Path, registry: str) -> None:
     assert project.result["bases"]["python:3.13-slim"].startswith("sha256:")
     statement = json.loads((project.root / "reports/build/provenance.json").read_text())
     assert statement["subject"][0]["digest"]["sha256"] == project.result["digest"].removeprefix("sha256:")
+    stored = project.result["attestations"]
+    assert stored == {"provenance": "reports/build/provenance.json", "sbom": "reports/build/sbom.cdx.json"}
+    listed = json.loads((project.root / stored["sbom"]).read_text())
+    assert listed["bomFormat"] == "CycloneDX"
+    assert "bash" in {component["name"] for component in listed["components"]}
 
 
 def test_a_builder_of_the_engine_s_store(tmp_path: Path, registry: str) -> None:
@@ -359,6 +369,38 @@ def test_a_scan_without_its_database(tmp_path: Path) -> None:
     assert (old, missing) == (69, 69), output + said
     assert "days old > database_max_age" in output
     assert "could not look (exit 1)" in said
+
+
+def test_a_scan_without_trivy(registry: str, tmp_path: Path) -> None:
+    """Its container is started instead, by the same command; an image of it that can't be had is unknown, never clean."""
+    project = Delivery(tmp_path / "shop").make(
+        "FROM python:3.13-slim\n", f'\n[tool.pipeline.scan]\nimage = "{registry}/pipeline-tests/no-such-trivy:1"\n'
+    )
+    assert project.run("build")[0] == 0
+    (tmp_path / "bin").mkdir()
+    for program in ("docker", "git", "uv"):
+        (tmp_path / "bin" / program).symlink_to(shutil.which(program) or "/nowhere")
+    project.variables = {"PATH": str(tmp_path / "bin")}
+
+    code, output = project.run("scan")
+
+    assert code == 69, output
+    assert "no-such-trivy" in output
+    assert not (project.root / "reports/scan/sbom.cdx.json").exists()
+
+
+def test_the_dockerfile_is_clean() -> None:
+    """By hadolint, without one rule left out."""
+    program = shutil.which("hadolint", path=str(Path(sys.executable).parent)) or shutil.which("hadolint")
+    if program is None:
+        pytest.skip("needs hadolint")
+
+    done = subprocess.run(
+        [program, "--no-color", str(ROOT / "Dockerfile")], check=False, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "hadolint ignore" not in (ROOT / "Dockerfile").read_text()
 
 
 @pytest.mark.parametrize("branch", ["feat/$(touch-x)", 'a"b', "x" * 200, "🎉", "a;reboot"])

@@ -95,6 +95,13 @@ def test_clean() -> None:
             1, "", "2026 FATAL Fatal error DB error", "could not look (exit 1): Fatal error DB error", id="database"
         ),
         pytest.param(1, "", "a\nb", "could not look (exit 1): b", id="something else"),
+        pytest.param(
+            125,
+            "",
+            "docker: no such image\nRun 'docker run --help' for more",
+            "could not look (exit 125): docker: no such image",
+            id="no container",
+        ),
         pytest.param(137, "", "", "could not look (exit 137)", id="killed"),
         pytest.param(0, "", "", "its report can't be read (exit 0)", id="no report"),
         pytest.param(0, "[]", "", "its report can't be read (exit 0)", id="another form"),

@@ -183,6 +183,17 @@ def test_without_trivy_its_container_looks(tmp_path: Path) -> None:
     assert f"{tmp_path}/.pipeline/trivy" in ran[0]
 
 
+def test_its_container_sees_the_engine_s_store(tmp_path: Path) -> None:
+    """Where the image is nowhere else."""
+    made = world(tmp_path, built={**BUILT, "pushed": False, "image_id": "sha256:1"})
+    object.__setattr__(made.context, "processes", WithoutTrivy([(("version",), 0, FRESH), (("image",), 1, "")]))
+
+    run(made.context, [])
+
+    ran = made.context.processes.ran  # type: ignore[attr-defined]
+    assert "--volume=/var/run/docker.sock:/var/run/docker.sock" in ran[0]
+
+
 class Nothing(FakeProcesses):
     """A machine on which nothing starts."""
 
