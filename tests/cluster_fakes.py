@@ -44,6 +44,8 @@ class FakeCluster:
     """Resources that may not be touched."""
     secrets: dict[str, str] = field(default_factory=lambda: {"db": "0a"})
     """Fingerprints by name."""
+    full: bool = False
+    """Whether the namespace has room for no pod more."""
     outage: int = 0
     """How many looks fail from now on."""
     interrupt: bool = False
@@ -139,6 +141,10 @@ class FakeCluster:
 
     def keys(self, resource: str, name: str) -> frozenset[str] | None:
         return frozenset({"k"}) if name in self.secrets else None
+
+    def read_quotas(self) -> tuple[dict[str, Any], ...]:
+        status = {"hard": {"pods": "1"}, "used": {"pods": "1"}}
+        return ({"metadata": {"name": "few"}, "spec": {}, "status": status},) if self.full else ()
 
     def remove_pod(self, pod: Pod) -> None:
         raise NotImplementedError

@@ -42,6 +42,10 @@ class Cluster(Protocol):
         """Return the keys of a ConfigMap (`configmaps`) or Secret (`secrets`); None when there is none."""
         ...
 
+    def read_quotas(self) -> tuple[dict[str, Any], ...]:
+        """Read the namespace's ResourceQuotas, as the API's own JSON."""
+        ...
+
     def remove_pod(self, pod: Pod) -> None:
         """Ask for the end of exactly this pod, not of one that has its name by now. That it is gone already is no error."""
         ...

@@ -79,6 +79,9 @@ class KubernetesCluster:
         found = self._find(f"{self._core}/{resource}/{urllib.parse.quote(name, safe='')}")
         return None if found is None else frozenset((*(found.get("data") or ()), *(found.get("binaryData") or ())))
 
+    def read_quotas(self) -> tuple[dict[str, Any], ...]:
+        return tuple(self._read(f"{self._core}/resourcequotas", {})["items"])
+
     def remove_pod(self, pod: Pod) -> None:
         try:
             self._api.call("DELETE", f"{self._core}/pods/{pod.name}", body={"preconditions": {"uid": pod.uid}})

@@ -19,6 +19,7 @@ from pipeline.decisions.preflight import (
     read_reached,
     write_needs,
 )
+from pipeline.decisions.quota import find_tight
 from pipeline.decisions.references import find_dangling, list_references, needed_objects
 from pipeline.errors import PipelineError, StageFailed, Unknown
 
@@ -68,6 +69,9 @@ def check_release(site: Site, before: Snapshot, image: str) -> None:
         )
     if state != THERE:
         site.context.report.warn(f"not known whether the image is there: {state}")
+    # No reason to refuse: room can come from elsewhere at any time, and if it does not, the rollout fails within seconds.
+    for problem in find_tight(before.workload, site.cluster.read_quotas()):
+        site.context.report.warn(f"no room for a new pod beside the old ones: {problem}")
 
 
 def record_release(site: Site, before: Snapshot, image: str) -> dict[str, str]:

@@ -169,6 +169,22 @@ def test_a_dry_run_shows_the_change_and_makes_none(tmp_path: Path, namespace: st
     assert get(namespace, KINDS)["items"] == before
 
 
+def test_a_quota_without_room_is_said(tmp_path: Path, image: str) -> None:
+    """By the numbers that the real controller counted."""
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"}, "spec": {"hard": {"pods": "0"}}}
+    item = shop("shop")
+    item["spec"] |= {"replicas": 1, "strategy": {"rollingUpdate": {"maxUnavailable": 0}}}
+    with new_namespace("quota") as name:
+        apply(name, quota)
+        kubectl("wait", "resourcequota/few", "-n", name, "--for=jsonpath={.status.used.pods}=0", "--timeout=30s")
+        apply(name, item)
+        write_project(tmp_path, name, {})
+        done = pipeline(tmp_path, "deploy", "test", "--image", image, "--dry-run")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "quota few: pods used 0 + 1 > hard 0" in done.stdout
+
+
 def write_project(folder: Path, namespace: str, settings: dict[str, str]) -> None:
     table = {"namespace": namespace, "workload": "shop", **settings}
     lines = [f"{name} = {json.dumps(value)}" for name, value in table.items()]

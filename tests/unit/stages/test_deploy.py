@@ -104,6 +104,15 @@ def test_what_the_pods_could_not_start_without(tmp_path: Path, secrets: dict[str
     assert cluster.patches == []
 
 
+def test_a_quota_without_room_is_said_before(tmp_path: Path) -> None:
+    """It may be free again a moment later, so it stops nothing."""
+    world = make(tmp_path, FakeCluster(full=True))
+
+    deploy.run(world.context, ["test", "--image", GOOD])
+
+    assert "no room for a new pod beside the old ones: quota few: pods used 1 + 1 > hard 1" in world.printed
+
+
 def test_a_registry_that_only_the_nodes_reach_stops_nothing(tmp_path: Path) -> None:
     """It is said, and the kubelet will tell."""
     world = make(tmp_path, FakeCluster(), FakeRegistry(refuses=Unknown("the registry does not answer")))
