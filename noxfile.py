@@ -5,8 +5,11 @@ Stages that change the world ask for their target after `--`, so that `nox -k` o
 
 from __future__ import annotations
 
+import hashlib
+import os
 import signal
 import subprocess
+from pathlib import Path
 
 import nox
 
@@ -32,13 +35,39 @@ def run_stage(session: nox.Session, stage: str, *groups: str) -> None:
 
 
 def sync(session: nox.Session, *groups: str) -> None:
-    """Sync the dependency groups (by default the one of the session's name)."""
-    session.run_install(
+    """Sync the dependency groups (by default the one of the session's name), unless nothing changed since the last time."""
+    stamp = Path(session.virtualenv.location, "synced")
+    if stamp.is_file() and stamp.read_text() == describe_environment(stamp.parent, *groups):
+        return
+    synced = session.run_install(
         *("uv", "sync", "--locked", "--no-install-project", "--quiet"),
         *(f"--group={group}" for group in groups or (session.name,)),
         env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
         external=True,
     )
+    if synced:  # not under --no-install
+        stamp.write_text(describe_environment(stamp.parent, *groups))
+
+
+def describe_environment(folder: Path, *groups: str) -> str:
+    """Digest what uv would compare: lockfile, project, its own settings, and the distributions and programs that are installed."""
+    asked = [*groups, *sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("UV_"))]
+    files = [Path(name) for name in ("uv.lock", "pyproject.toml", "uv.toml", ".python-version", folder / "pyvenv.cfg")]
+    places = [
+        *sorted(folder.glob("lib/python*/site-packages")),
+        *sorted(folder.glob("Lib/site-packages")),
+        folder / "bin",
+        folder / "Scripts",
+    ]
+    entries = sorted(
+        f"{entry.name} {entry.stat(follow_symlinks=False).st_mtime_ns if entry.name.endswith('-info') else ''}"
+        for place in places
+        if place.is_dir()
+        for entry in os.scandir(place)
+        if entry.name != "__pycache__"
+    )
+    content = [file.read_bytes() if file.is_file() else b"" for file in files]
+    return hashlib.blake2b(repr((asked, content, entries)).encode()).hexdigest()
 
 
 def is_up_to_date(session: nox.Session, stage: str) -> bool:
@@ -50,7 +79,7 @@ def is_up_to_date(session: nox.Session, stage: str) -> bool:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, types and import contracts, side by side; `-- --fix` repairs what can be."""
+    """Check style, types and import contracts, side by side; `-- --fix` repairs what can be, `-- --fresh` runs every check."""
     run_stage(session, "lint")
 
 

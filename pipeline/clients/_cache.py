@@ -87,6 +87,18 @@ class State(Protocol):
         """Return the state of each file below these paths, as the fast path compares it."""
         ...
 
+    def read_sources(self) -> dict[str, str] | None:
+        """Return the digest of each file that a static check may read, ignored ones too; None where a link may hide some."""
+        ...
+
+    def describe_installed(self, variables: Mapping[str, str]) -> str:
+        """Describe the interpreter and all that is installed beside it; empty when that is not all that it would import."""
+        ...
+
+    def is_installed(self, program: str | None) -> bool:
+        """Tell whether this is a program of the environment that `describe_installed` describes."""
+        ...
+
 
 class Evidence(Protocol):
     """The records of verdicts, chained by hash."""

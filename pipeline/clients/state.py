@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.clients.files import list_files, write_atomically
 from pipeline.clients.green import describe_file, dump_green
+from pipeline.clients.sources import describe_installed, read_sources
 from pipeline.uptodate import FAST_GREEN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 
 class StateFolder:
@@ -41,3 +43,15 @@ class StateFolder:
     def describe(self, outputs: Sequence[str]) -> dict[str, list[int]]:
         """See `clients.State.describe`."""
         return {str(file.relative_to(self._root)): describe_file(str(file)) for file in list_files(self._root, outputs)}
+
+    def read_sources(self) -> dict[str, str] | None:
+        """See `clients.State.read_sources`."""
+        return read_sources(self._root)
+
+    def describe_installed(self, variables: Mapping[str, str]) -> str:
+        """See `clients.State.describe_installed`."""
+        return describe_installed(self._root, variables)
+
+    def is_installed(self, program: str | None) -> bool:
+        """See `clients.State.is_installed`."""
+        return program is not None and Path(program).parent == Path(sys.executable).parent

@@ -36,6 +36,8 @@ class Check:
     """Argument list for output that people like better; run only when there are findings."""
     fix: str = ""
     """What repairs it: shown as a hint."""
+    reads: tuple[str, ...] = ()
+    """Patterns of the files that decide its verdict, besides those in `argv` (`*` stands for slashes too). Empty: it always runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,7 @@ def plan_checks(
             tool="mypy",
             argv=("mypy", "--output=json", "--no-error-summary", *typed),
             format=Format.MYPY_JSON,
+            reads=("*.py", "*.pyi", "*py.typed", "*.ini", "*.cfg", "*.toml", "*.gitignore"),
         ),
         Check(
             name="ruff check",
@@ -80,7 +83,13 @@ def plan_checks(
     ]
     if contracts:
         checks.append(
-            Check(name="import contracts", tool="import-linter", argv=("lint-imports", "--no-logo"), format=Format.TEXT)
+            Check(
+                name="import contracts",
+                tool="import-linter",
+                argv=("lint-imports", "--no-logo"),
+                format=Format.TEXT,
+                reads=("*.py", "*.cfg", "*.toml", "*.importlinter"),
+            )
         )
     wanted = {"mypy": bool(typed), "ruff format": formatted}
     return tuple(check for check in checks if wanted.get(check.name, True))

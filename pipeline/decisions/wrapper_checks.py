@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pipeline.decisions.wrapper_plan import WrapperPlan
 
 DRIFT = Check(name="wrappers", tool="wrappers", argv=(), format=Format.TEXT, fix="nox -s wrappers")
+_YAML = ("*.yml", "*.yaml")
+"""The files that are checked, and configuration of the tools: no other is read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,17 +102,17 @@ def plan_hardening(paths: Collection[str], *, actionlint: bool) -> tuple[Check, 
     checks = []
     if workflows:
         checks.append(
-            _check("zizmor", "zizmor", ("zizmor", "--offline", "--persona=auditor", "--no-progress", *workflows))
+            _check("zizmor", "zizmor", ("zizmor", "--offline", "--persona=auditor", "--no-progress", *workflows), _YAML)
         )
         schema = ("check-jsonschema", "--builtin-schema=vendor.github-workflows", *workflows)
-        checks.append(_check("workflow schema", "check-jsonschema", schema))
+        checks.append(_check("workflow schema", "check-jsonschema", schema, _YAML))
     if workflows and actionlint:
         checks.append(_check("actionlint", "actionlint", ("actionlint", *workflows)))
     if GITLAB in paths:
         schema = ("check-jsonschema", "--builtin-schema=vendor.gitlab-ci", "--data-transform=gitlab-ci", GITLAB)
-        checks.append(_check("GitLab schema", "check-jsonschema", schema))
+        checks.append(_check("GitLab schema", "check-jsonschema", schema, _YAML))
     return tuple(checks)
 
 
-def _check(name: str, tool: str, argv: tuple[str, ...]) -> Check:
-    return Check(name=name, tool=tool, argv=argv, format=Format.LINES)
+def _check(name: str, tool: str, argv: tuple[str, ...], reads: tuple[str, ...] = ()) -> Check:
+    return Check(name=name, tool=tool, argv=argv, format=Format.LINES, reads=reads)

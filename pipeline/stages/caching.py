@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pipeline.stages.memory import Keyed
 
 NO_CACHE = "--no-cache"
+FRESH = "--fresh"
+"""As `--no-cache`, and the stage itself takes nothing that it kept either; only `lint` keeps something."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,17 +60,18 @@ def run_cached(
         return _leave_out(spec, reason)
     if not spec.cached:
         return _run_with_evidence(context, spec, arguments, run)
-    wanted = [argument for argument in arguments if argument != NO_CACHE]
+    fresh = [argument for argument in arguments if argument == FRESH]
+    wanted = [argument for argument in arguments if argument not in (NO_CACHE, FRESH)]
     if wanted:
         context.report.line("  with arguments of its own: not cached, and no evidence of the whole stage", style="dim")
-        return run(context, wanted)
+        return run(context, [*fresh, *wanted])
     memory = Memory(context)
     keyed = memory.key(spec, memory.read_tree())
-    kept = None if NO_CACHE in arguments else find_kept(context, memory, keyed)
+    kept = None if fresh or NO_CACHE in arguments else find_kept(context, memory, keyed)
     if kept is not None:
         return _replay(context, memory, keyed, kept)
     _show_reasons(context, memory.explain(keyed))
-    return _run_and_keep(context, memory, keyed, run)
+    return _run_and_keep(context, memory, keyed, run, fresh)
 
 
 def _leave_out(spec: StageSpec, reason: str) -> Outcome:
@@ -154,10 +157,14 @@ def _show_reasons(context: Context, reasons: Sequence[str]) -> None:
 
 
 def _run_and_keep(
-    context: Context, memory: Memory, keyed: Keyed, run: Callable[[Context, Sequence[str]], Outcome]
+    context: Context,
+    memory: Memory,
+    keyed: Keyed,
+    run: Callable[[Context, Sequence[str]], Outcome],
+    arguments: Sequence[str],
 ) -> Outcome:
     shown_before = len(context.report.transcript)
-    outcome, origin = _run_timed(context, (), run, keyed.key)
+    outcome, origin = _run_timed(context, arguments, run, keyed.key)
     write_evidence(context, keyed.spec.name, outcome, origin)
     memory.learn_durations({keyed.spec.name: origin.seconds})
     keep_result(context, memory, keyed, outcome, context.report.transcript[shown_before:], origin.seconds)

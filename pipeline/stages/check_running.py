@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.decisions.checks import Format, format_finding, judge_check
 from pipeline.decisions.outcome import Verdict
 from pipeline.report import Annotation
+from pipeline.stages.kept import Printed
 from pipeline.stages.side_by_side import run_side_by_side
 
 if TYPE_CHECKING:
@@ -16,26 +17,44 @@ if TYPE_CHECKING:
     from pipeline.decisions.checks import Check, CheckResult
     from pipeline.report import TaskBoard
     from pipeline.stages.context import Context
+    from pipeline.stages.kept import KeptVerdicts
 
 _STATES = {Verdict.CLEAN: "ok", Verdict.FINDINGS: "failed", Verdict.UNKNOWN: "unknown"}
 
 
-def run_checks(context: Context, checks: Sequence[Check]) -> list[CheckResult]:
-    """Run all checks and return their results in the order in which they ended."""
+def run_checks(context: Context, checks: Sequence[Check], verdicts: KeptVerdicts | None = None) -> list[CheckResult]:
+    """Run all checks, but for those with a kept verdict, and return their results in the order in which they ended."""
     ended: list[CheckResult] = []
+    kept = {} if verdicts is None else verdicts.find(checks)
     with context.report.tasks([check.name for check in checks]) as board:
-        jobs = {check.name: functools.partial(_run_check, context, check, board, ended) for check in checks}
-        run_side_by_side(jobs, context.processes)
+        for check in checks:
+            if check.name in kept:
+                _take_kept(context, check, kept[check.name], board, ended)
+        left = [check for check in checks if check.name not in kept]
+        jobs = {check.name: functools.partial(_run_check, context, check, board, ended) for check in left}
+        printed = run_side_by_side(jobs, context.processes) if jobs else {}
+    if verdicts is not None:
+        unknown = {result.check.name for result in ended if result.verdict is Verdict.UNKNOWN}
+        verdicts.keep(checks, {name: one for name, one in printed.items() if name not in unknown})
     return ended
 
 
-def _run_check(context: Context, check: Check, board: TaskBoard, ended: list[CheckResult]) -> None:
+def _take_kept(context: Context, check: Check, printed: Printed, board: TaskBoard, ended: list[CheckResult]) -> None:
+    result = judge_check(check, printed.code, printed.output, str(context.settings.root))
+    board.start(check.name)
+    board.end(check.name, _STATES[result.verdict], f"{result.reason} (kept: what it reads is unchanged)")
+    ended.append(result)
+
+
+def _run_check(context: Context, check: Check, board: TaskBoard, ended: list[CheckResult]) -> Printed:
     board.start(check.name)
     root = context.settings.root
     done = context.processes.run(check.argv, cwd=root, env=context.settings.import_path, merge=False)
-    result = judge_check(check, done.code, done.stdout or done.stderr, str(root))
+    printed = Printed(code=done.code, output=done.stdout or done.stderr)
+    result = judge_check(check, printed.code, printed.output, str(root))
     board.end(check.name, _STATES[result.verdict], result.reason)
     ended.append(result)
+    return printed
 
 
 def show_result(context: Context, result: CheckResult) -> None:

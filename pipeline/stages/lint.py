@@ -13,7 +13,9 @@ from pipeline.decisions.checks import (
     plan_fixes,
 )
 from pipeline.decisions.findings import build_code_quality, build_sarif
+from pipeline.stages.caching import FRESH
 from pipeline.stages.check_running import run_checks, show_result
+from pipeline.stages.kept import KeptVerdicts
 from pipeline.stages.versions import installed_versions
 from pipeline.stages.wrappers import check_drift, plan_linters
 
@@ -39,7 +41,10 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
     with context.report.phase("Static checks, side by side"):
         for reason in explain_left_out(config.lint.typed, **chosen):
             context.report.line(f"  left out: {reason}", style="dim")
-        results = [*check_drift(context.settings), *run_checks(context, checks)]
+        results = [
+            *check_drift(context.settings),
+            *run_checks(context, checks, KeptVerdicts(context, fresh=options.fresh)),
+        ]
         for result in results:
             show_result(context, result)
     tools = installed_versions(check.tool for check in checks)
@@ -49,6 +54,7 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
 def _parser() -> Parser:
     parser = Parser("lint", "Check style, types and import contracts.")
     parser.add_argument("--fix", action="store_true", help="repair first what can be repaired")
+    parser.add_argument(FRESH, action="store_true", help="take no kept verdict of a single check either")
     return parser
 
 

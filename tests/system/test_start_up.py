@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"docker", "kubernetes", "httpx", "rich", "yaml", "requests", "asyncio", "fastapi"}
@@ -31,3 +38,54 @@ def imported_by(statement: str) -> set[str]:
 def test_no_sdk_on_the_way_to_the_checks(statement: str) -> None:
     """Lint and unit pay for no SDK and for no terminal library."""
     assert imported_by(statement) & HEAVY == set()
+
+
+@pytest.fixture(scope="module")
+def describe() -> Iterator[Callable[..., str]]:
+    """Give what the noxfile compares before it leaves out `uv sync`, and put back the signals that it sets."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    spec = importlib.util.spec_from_file_location("noxfile", ROOT / "noxfile.py")
+    assert spec is not None
+    assert spec.loader is not None
+    noxfile = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(noxfile)
+    yield noxfile.describe_environment
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda root: (root / "uv.lock").write_text("2"), id="another lockfile"),
+        pytest.param(lambda root: (root / "pyproject.toml").write_text("2"), id="another project"),
+        pytest.param(lambda root: (root / "uv.toml").write_text("2"), id="settings of uv"),
+        pytest.param(lambda root: (root / "env/pyvenv.cfg").write_text("2"), id="another interpreter"),
+        pytest.param(lambda root: (root / "env/bin/ruff").unlink(), id="a program is gone"),
+        pytest.param(lambda root: (root / "env/lib/python3.13/site-packages/mypy").rmdir(), id="a package is gone"),
+        pytest.param(
+            lambda root: os.utime(root / "env/lib/python3.13/site-packages/mypy-2.4.dist-info", ns=(1, 1)),
+            id="a distribution was installed anew",
+        ),
+    ],
+)
+def test_a_changed_environment_is_synced_again(
+    describe: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]
+) -> None:
+    """Whatever uv would notice, the noxfile notices; without a change it says the same twice."""
+    packages = tmp_path / "env/lib/python3.13/site-packages"
+    for folder in (packages / "mypy", packages / "mypy-2.4.dist-info", tmp_path / "env/bin"):
+        folder.mkdir(parents=True)
+    for name in ("uv.lock", "pyproject.toml", "env/pyvenv.cfg", "env/bin/ruff"):
+        (tmp_path / name).write_text("1")
+    monkeypatch.chdir(tmp_path)
+    before = describe(tmp_path / "env")
+    assert describe(tmp_path / "env") == before
+    assert describe(tmp_path / "env", "lint") != before
+    monkeypatch.setenv("UV_INDEX_STRATEGY", "x")
+    assert describe(tmp_path / "env") != before
+    monkeypatch.delenv("UV_INDEX_STRATEGY")
+
+    change(tmp_path)
+
+    assert describe(tmp_path / "env") != before

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -222,6 +224,15 @@ def test_linters() -> None:
         *("zizmor", "workflow schema", "actionlint", "GitLab schema"),
     ]
     assert [check.name for check in plan_hardening(paths[1:], actionlint=False)] == ["GitLab schema"]
+
+
+def test_the_lockfile_is_read_as_toml_reads_it() -> None:
+    """The short way over uv's own form comes to the same as the parser."""
+    text = (Path(__file__).resolve().parents[3] / "uv.lock").read_text(encoding="utf-8")
+    packages = tomllib.loads(text)["package"]
+
+    assert len(packages) > 100
+    assert parse_lock(text) == {package["name"]: package["version"] for package in packages}
 
 
 def test_hooks_have_the_versions_of_the_lockfile() -> None:
