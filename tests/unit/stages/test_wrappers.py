@@ -10,7 +10,8 @@ from pipeline.decisions.outcome import Verdict
 from pipeline.errors import ConfigurationError
 from pipeline.stages import lint
 from pipeline.stages.wrappers import run
-from tests.fakes import FakeProcesses, make_world
+from tests.fakes import FakeProcesses
+from tests.kept_fakes import make_kept_world as make_world
 
 if TYPE_CHECKING:
     from pathlib import Path
