@@ -164,13 +164,17 @@ def _container_fault(pod: Pod, container: Container, snapshot: Snapshot) -> Faul
     return _probe_fault(pod, container, snapshot)
 
 
+def judge_pull(reason: str, message: str) -> tuple[Severity, str, str]:
+    """Say of a container that waits for its image whether that can heal, with the fault's code and its name for people."""
+    if reason in {"InvalidImageName", "ErrImageNeverPull"} or _NOT_FOUND.search(message):
+        return Severity.TERMINAL, "ImageNotFound", "the image is not there"
+    if _UNAUTHORISED.search(message):
+        return Severity.TERMINAL, "ImageUnauthorised", "the registry refuses the image"
+    return Severity.WAITING, "RegistryUnreachable", "the image cannot be pulled for now"
+
+
 def _image_fault(pod: Pod, container: Container) -> Fault:
-    if container.waiting in {"InvalidImageName", "ErrImageNeverPull"} or _NOT_FOUND.search(container.message):
-        severity, code, what = Severity.TERMINAL, "ImageNotFound", "the image is not there"
-    elif _UNAUTHORISED.search(container.message):
-        severity, code, what = Severity.TERMINAL, "ImageUnauthorised", "the registry refuses the image"
-    else:
-        severity, code, what = Severity.WAITING, "RegistryUnreachable", "the image cannot be pulled for now"
+    severity, code, what = judge_pull(container.waiting, container.message)
     return Fault(
         severity=severity,
         code=code,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from pipeline.decisions.faults import Severity, judge_pull
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -170,9 +171,6 @@ def _terminated(pod: Json) -> Iterator[tuple[str, Json]]:
             yield status["name"], ended
 
 
-_GONE = re.compile(
-    r"not found|manifest unknown|no such|unauthorized|denied|forbidden|invalid|unsupported", re.IGNORECASE
-)
 _IMAGE = "Is the image in the registry, and may this namespace pull it?"
 _CONFIG = "Create what the pod template names, in this namespace."
 
@@ -200,10 +198,9 @@ def _troubles(snapshot: JobSnapshot) -> Iterator[Trouble]:
 
 
 def _waiting(reason: str, message: str) -> Iterator[Trouble]:
-    if reason in ("InvalidImageName", "ErrImageNeverPull"):
-        yield Trouble(reason=reason, message=message, grace=0.0, hint=_IMAGE)
-    elif reason in ("ErrImagePull", "ImagePullBackOff"):
-        yield Trouble(reason=reason, message=message, grace=0.0 if _GONE.search(message) else 20.0, hint=_IMAGE)
+    if reason in ("InvalidImageName", "ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff"):
+        grace = 0.0 if judge_pull(reason, message)[0] is Severity.TERMINAL else 20.0
+        yield Trouble(reason=reason, message=message, grace=grace, hint=_IMAGE)
     elif reason == "CreateContainerConfigError":
         grace = 20.0 if "failed to sync" in message else 2.0
         yield Trouble(reason=reason, message=message, grace=grace, hint=_CONFIG)

@@ -200,6 +200,7 @@ UNSCHEDULABLE = {
         pytest.param(JobSnapshot(job={}, pods=(pod(waiting("InvalidImageName")),)), "InvalidImageName", 0, id="impossible name"),
         pytest.param(JobSnapshot(job={}, pods=(pod(waiting("ErrImagePull", "x: not found")),)), "ErrImagePull", 0, id="no such image"),
         pytest.param(JobSnapshot(job={}, pods=(pod(waiting("ImagePullBackOff", "i/o timeout")),)), "ImagePullBackOff", 20, id="registry away"),
+        pytest.param(JobSnapshot(job={}, pods=(pod(waiting("ErrImagePull", "lookup r: no such host")),)), "ErrImagePull", 20, id="name server away"),
         pytest.param(
             JobSnapshot(job={}, pods=(pod(waiting("CreateContainerConfigError", 'secret "s" not found')),)),
             "CreateContainerConfigError", 2, id="no such secret",
