@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NOXFILE, DOCKERFILE = "noxfile.py", "Dockerfile"
 UV = "0.13.9"
-IGNORED = (".nox/", ".pipeline/", "reports/", "__pycache__/", ".coverage")
+IGNORED = (".nox/", ".pipeline/", "reports/", "__pycache__/", ".coverage", ".coverage.*")
 """Lines of .gitignore."""
 _NOT_IN_IMAGES = ".git\n.nox\n.pipeline\n.venv\nreports\n**/__pycache__\n"
 _MARK = re.compile(

@@ -37,8 +37,8 @@ _TABLES: Mapping[str, Mapping[str, Any]] = {
         "port": 5432,
         "environment": {"POSTGRES_USER": "{user}", "POSTGRES_PASSWORD": "{password}", "POSTGRES_DB": "{database}"},
         "command": ["postgres", "-c", "listen_addresses=*", "-c", "fsync=off", "-c", "full_page_writes=off"],
-        # Over TCP: while the image makes its database, a first server answers on a Unix socket only.
-        "health": "pg_isready --host=127.0.0.1",
+        # Over TCP: while the image makes its database, a first server answers on a Unix socket only. Slim images have no pg_isready.
+        "health": "if command -v pg_isready; then pg_isready --host=127.0.0.1; else bash -c '</dev/tcp/127.0.0.1/5432'; fi",
     },
     "redis": {
         "server": "redis",

@@ -96,7 +96,7 @@ def _sync(context: Context, spec: StageSpec, show: Callable[[str], None]) -> str
         raise Unknown("uv was found neither beside this interpreter nor on PATH", hint="pip install uv")
     folder = context.settings.root / ".nox" / spec.groups[0]
     groups = [f"--group={group}" for group in spec.groups]
-    argv = [uv, "sync", "--locked", "--no-install-project", "--quiet", *groups]
+    argv = [uv, "sync", "--locked", "--no-install-project", "--no-default-groups", "--quiet", *groups]
     env = {"UV_PROJECT_ENVIRONMENT": str(folder), "VIRTUAL_ENV": None}
     done = context.processes.run(argv, cwd=context.settings.root, env=env, timeout=spec.timeout, on_line=show)
     if done.code:

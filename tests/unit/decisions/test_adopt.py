@@ -464,5 +464,5 @@ def test_ignored_lines_are_added_once() -> None:
     """What is ignored already, with or without its slash, is not written again."""
     once = merge_ignored("/reports\n.nox")
 
-    assert once == "/reports\n.nox\n.pipeline/\n__pycache__/\n.coverage\n"
+    assert once == "/reports\n.nox\n.pipeline/\n__pycache__/\n.coverage\n.coverage.*\n"
     assert merge_ignored(once) == once
