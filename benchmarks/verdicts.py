@@ -41,7 +41,7 @@ def measure_verdicts(folder: Path) -> Section:
         name="verdicts",
         title="Deploy verdicts",
         text=(
-            "One pod, and a server that requests the Service all the time. Each row: from when the cluster shows the fault (read beside it"
+            "One run each, of one pod, and a client that requests the Service all the time. Each row: from when the cluster shows the fault (read beside it"
             " with kubectl) to the verdict (0: before kubectl had looked), then from the verdict until the earlier version is verified again."
             " A readiness that never comes is given ten seconds after the start. `kubectl rollout status`"
             " looks at no pod: it waits for `progressDeadlineSeconds`, 600 s by default, and never goes back."
