@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.decisions.build import SCHEMA_CHAIN_LABEL
-from pipeline.decisions.history import LEDGER, NEEDS, REACHED
+from pipeline.decisions.history import LEDGER, NEEDS, REACHED, TEMPLATE, name_template
 from tests.cluster.kube import apply, get, kubectl, new_namespace, registry
 from tests.cluster.test_deploy import PROJECT, pipeline
 
@@ -99,6 +99,10 @@ def test_revisions_that_the_preflight_refuses(tmp_path: Path, namespace: str) ->
     put(namespace, shop(gone))
     put(namespace, shop(NOBODY))
     put(namespace, secret("db", "1"), shop("shop:1", "db", **{NEEDS: '{"secrets/db":"00000000"}'}))
+    # A record counts only for the template that it names, as the API server has completed it.
+    template = name_template(get(namespace, "deployment", "shop")["spec"]["template"])
+    kubectl("annotate", "deployment/shop", "-n", namespace, f"{TEMPLATE}={template}")
+    kubectl("rollout", "status", "deployment/shop", "-n", namespace, "--timeout=30s")
     put(namespace, shop("shop:1", "lost"))
     put(namespace, shop(older))
     put(namespace, shop(newer, "", **{REACHED: "1,2!"}))
