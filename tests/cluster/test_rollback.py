@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from tests.cluster.kube import apply, get, kubectl, new_namespace, registry
-from tests.cluster.test_deploy import PROJECT, SERVER, digest, marks, pipeline
+from tests.cluster.kube import apply, get, kubectl, new_namespace
+from tests.cluster.test_deploy import PROJECT, SERVER, build_empty, digest, marks, pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +69,7 @@ def test_a_stateful_set_that_would_wait_for_ever(tmp_path: Path) -> None:
         apply(namespace, secret("1"), shop("StatefulSet", "1"))
         kubectl("rollout", "status", "statefulset/shop", "-n", namespace, "--timeout=60s")
 
-        bad = pipeline(tmp_path, "deploy", "test", "--image", f"{registry()}/library/python@sha256:{'0' * 64}")
+        bad = pipeline(tmp_path, "deploy", "test", "--image", build_empty(tmp_path))
 
         assert (bad.returncode, "removing shop-0" in bad.stdout) == (4, True), bad.stdout + bad.stderr
         pod = get(namespace, "pod", "shop-0")
@@ -84,7 +84,7 @@ def test_back_to_the_last_good_one_while_somebody_writes(tmp_path: Path) -> None
     """
     with new_namespace("busy") as namespace:
         (tmp_path / "pyproject.toml").write_text(PROJECT.format(namespace=namespace))
-        bad = f"{registry()}/library/python@sha256:{'0' * 64}"
+        bad = build_empty(tmp_path)
         steps = [("1", ("verify",), 0), ("1", ("deploy", "--image", bad), 4), ("2", ("deploy", "--image", digest()), 0)]
         apply(namespace, secret("1"))
         for version, (stage, *arguments), code in steps:

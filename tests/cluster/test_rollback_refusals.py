@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,9 +54,34 @@ def secret(name: str, value: str) -> dict[str, Any]:
 
 
 def put(namespace: str, *objects: dict[str, Any]) -> None:
-    """Apply, and wait until the controller has done what follows from it."""
+    """Apply, and wait until the controllers have done what follows from it."""
     apply(namespace, *objects)
+    settle(namespace)
+
+
+def note(namespace: str, annotation: str) -> None:
+    """Annotate the Deployment, and wait until its controller has carried that over to the ReplicaSet."""
+    kubectl("annotate", "deployment/shop", "-n", namespace, annotation)
+    settle(namespace)
+
+
+def settle(namespace: str) -> None:
+    """Wait until two controllers have seen all and copied all: what is compared byte by byte later must not be moving still."""
     kubectl("rollout", "status", "deployment/shop", "-n", namespace, "--timeout=30s")
+    end = time.monotonic() + 30
+    while not is_settled(get(namespace, "deployment", "shop"), get(namespace, "replicasets")["items"]):
+        assert time.monotonic() < end, "the controllers are not done after 30 s"
+        time.sleep(0.1)
+
+
+def is_settled(deployment: dict[str, Any], sets: list[dict[str, Any]]) -> bool:
+    """Every ReplicaSet observed, the newest of them with all of the Deployment's annotations (but kubectl's own, which is not copied)."""
+    wanted = {
+        key: value for key, value in deployment["metadata"]["annotations"].items() if not key.startswith("kubectl.")
+    }
+    newest = max(sets, key=lambda item: int(item["metadata"]["annotations"]["deployment.kubernetes.io/revision"]))
+    observed = all(item["status"].get("observedGeneration") == item["metadata"]["generation"] for item in sets)
+    return observed and wanted.items() <= newest["metadata"]["annotations"].items()
 
 
 @pytest.fixture
@@ -101,8 +127,7 @@ def test_revisions_that_the_preflight_refuses(tmp_path: Path, namespace: str) ->
     put(namespace, secret("db", "1"), shop("shop:1", "db", **{NEEDS: '{"secrets/db":"00000000"}'}))
     # A record counts only for the template that it names, as the API server has completed it.
     template = name_template(get(namespace, "deployment", "shop")["spec"]["template"])
-    kubectl("annotate", "deployment/shop", "-n", namespace, f"{TEMPLATE}={template}")
-    kubectl("rollout", "status", "deployment/shop", "-n", namespace, "--timeout=30s")
+    note(namespace, f"{TEMPLATE}={template}")
     put(namespace, shop("shop:1", "lost"))
     put(namespace, shop(older))
     put(namespace, shop(newer, "", **{REACHED: "1,2!"}))
@@ -120,5 +145,5 @@ def test_revisions_that_the_preflight_refuses(tmp_path: Path, namespace: str) ->
     ]:
         assert_refused(tmp_path, namespace, (number,), code, words)
     bad = {names["5"]: {"mark": "bad", "at": "2026-01-01", "who": "ann", "reason": "health 500"}}
-    kubectl("annotate", "deployment/shop", "-n", namespace, f"{LEDGER}={json.dumps(bad)}")
+    note(namespace, f"{LEDGER}={json.dumps(bad)}")
     assert_refused(tmp_path, namespace, ("5",), 3, "revision 5 is known bad since 2026-01-01: health 500")
