@@ -48,11 +48,18 @@ class FakeCluster:
     """Whether the namespace has room for no pod more."""
     outage: int = 0
     """How many looks fail from now on."""
-    interrupt: bool = False
+    interrupt_at: str = ""
+    """The image whose first look is interrupted."""
     conflicts: int = 0
     """How many writes meet a workload that has changed."""
+    lost: list[tuple[bool, BaseException | None]] = field(default_factory=list)
+    """How the next writes end without an answer: whether they are made all the same, and what the caller sees instead."""
+    silent: int = 0
+    """How many plain looks at the workload fail after a write without an answer."""
     foreign: bool = False
     """Whether somebody else deploys while this deploy is followed."""
+
+    unanswered: bool = False
 
     def __post_init__(self) -> None:
         metadata = {"name": "shop", "resourceVersion": "1", "generation": 1, "annotations": {}}
@@ -90,11 +97,14 @@ class FakeCluster:
         return access.resource not in self.missing
 
     def read_workload(self) -> Snapshot:
+        if self.silent and self.unanswered:
+            self.silent -= 1
+            raise Unknown("nobody answers")
         return Snapshot(workload=copy.deepcopy(self.workload), revisions=tuple(self.revisions))
 
     def read_snapshot(self) -> Snapshot:
-        if self.interrupt and self.image != "shop:old":
-            self.interrupt = False
+        if self.interrupt_at == self.image:
+            self.interrupt_at = ""
             raise KeyboardInterrupt
         if self.outage:
             self.outage -= 1
@@ -124,6 +134,15 @@ class FakeCluster:
         if self.conflicts:
             self.conflicts -= 1
             raise Conflict("changed in this moment")
+        made, error = self.lost.pop(0) if self.lost else (True, None)
+        if made:
+            self._make(operations)
+        if error:
+            self.unanswered = True
+            raise error
+        return self.workload
+
+    def _make(self, operations: list[dict[str, Any]]) -> None:
         self.patches.append(operations)
         for operation in operations[1:]:
             *path, last = operation["path"].strip("/").split("/")
@@ -134,7 +153,6 @@ class FakeCluster:
         metadata = self.workload["metadata"]
         metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
         self._control()
-        return self.workload
 
     def fingerprint(self, resource: str, name: str) -> str:
         return self.secrets.get(name, "")

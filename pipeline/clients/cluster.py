@@ -12,7 +12,7 @@ from pipeline.clients.jobs import KubernetesJobs
 from pipeline.clients.kube import Refused
 from pipeline.decisions.preflight import fingerprint
 from pipeline.decisions.snapshot import Snapshot, read_event, read_pod, read_revision
-from pipeline.errors import StageFailed
+from pipeline.errors import StageFailed, Unknown
 
 if TYPE_CHECKING:
     from pipeline.clients.kube import KubeApi
@@ -67,6 +67,8 @@ class KubernetesCluster:
                 f"{self._kind} {self._name} was changed by somebody else in this moment",
                 hint="look at it, then run this again",
             )
+        if status in _BUSY:
+            raise Unknown(f"the cluster could not say whether it has changed {self._name}: {_message(text)}")
         if not 200 <= status < 300:  # noqa: PLR2004  # the class of success
             raise Refused(f"the cluster refused: {_message(text)}", status=status, reason="")
         return dict(json.loads(text))

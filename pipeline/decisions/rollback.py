@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.decisions.snapshot import Container, Pod, Revision, Snapshot
 
 Patch = list[dict[str, Any]]
+_ANNOTATIONS = "/metadata/annotations"
 
 
 def kubectl_target(snapshot: Snapshot, number: int) -> Revision:
@@ -115,12 +116,31 @@ def build_mark(snapshot: Snapshot, ledger: str) -> Patch:
     return [_test(snapshot), _annotate({**snapshot.annotations, LEDGER: ledger})]
 
 
+def is_applied(patch: Patch, workload: Mapping[str, Any]) -> bool:
+    """Tell whether a workload has all that a patch writes: the only way to know when the answer to a write was lost.
+
+    Of the annotations only ours count, since the controller adds its own as soon as it sees the change.
+    """
+    return all(_holds(operation, workload) for operation in patch if operation["op"] != "test")
+
+
+def _holds(operation: Mapping[str, Any], workload: Mapping[str, Any]) -> bool:
+    found: Any = workload
+    for part in operation["path"].strip("/").split("/"):
+        found = found[int(part)] if isinstance(found, list) else found.get(part) or {}
+    wanted = operation["value"]
+    if operation["path"] == _ANNOTATIONS:
+        ours = {*RELEASE_KEYS, CAUSE, LEDGER}
+        return {key: found[key] for key in ours & found.keys()} == {key: wanted[key] for key in ours & wanted.keys()}
+    return bool(found == wanted)
+
+
 def _test(snapshot: Snapshot) -> dict[str, Any]:
     return {"op": "test", "path": "/metadata/resourceVersion", "value": snapshot.version}
 
 
 def _annotate(annotations: Mapping[str, str]) -> dict[str, Any]:
-    return {"op": "add", "path": "/metadata/annotations", "value": dict(annotations)}
+    return {"op": "add", "path": _ANNOTATIONS, "value": dict(annotations)}
 
 
 def find_stuck(snapshot: Snapshot) -> tuple[Pod, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,21 @@ from pipeline.decisions.notices import Ending, Notice
 from pipeline.decisions.outcome import Outcome, Verdict
 from pipeline.decisions.rollback import build_release, choose_target
 from pipeline.decisions.rollout import Phase, RolloutVerdict, judge_controller
-from pipeline.errors import ConfigurationError, NotRolledBack, PipelineError, RolledBack, StageFailed
+from pipeline.decisions.snapshot import without_hash
+from pipeline.errors import (
+    ConfigurationError,
+    Interrupted,
+    NotRolledBack,
+    PipelineError,
+    RolledBack,
+    StageFailed,
+    Unknown,
+)
 from pipeline.stages.announce import tell_ending
 from pipeline.stages.migrate import migrate_environment
 from pipeline.stages.preflight import check_release, record_release, warn_of_fallback
 from pipeline.stages.transaction import (
+    AnswerLost,
     check,
     check_permissions,
     check_secrets,
@@ -29,7 +40,7 @@ from pipeline.stages.transaction import (
     show_change,
     write,
 )
-from pipeline.stages.undo import Deploy, State, roll_back
+from pipeline.stages.undo import Deploy, roll_back
 
 if TYPE_CHECKING:
     import argparse
@@ -86,7 +97,6 @@ def _plan(context: Context, options: argparse.Namespace) -> Deploy:
         )
         warn_of_fallback(site, before, fallback, record)
     return Deploy(
-        state=State.PLANNED,
         site=site,
         image=image,
         before=before,
@@ -146,23 +156,19 @@ def _transact(deploy: Deploy) -> Outcome:
     if site.target.migrate:
         with report.phase("Migrate"):
             report.line(migrate_environment(site.context, site.environment, deploy.image).reason)
-    with report.phase("Apply"):
-        write(site, lambda now: _release(deploy, require_same(now, deploy.before)))
-    deploy = replace(deploy, state=State.PROGRESSING, began=site.context.clock.now())
+    _apply(deploy)
+    deploy = replace(deploy, began=site.context.clock.now())
     try:
-        with report.phase("Follow"):
-            verdict, snapshot = follow(site, unblock=True)
-        if verdict.phase is Phase.COMPLETE:
-            deploy = replace(deploy, state=State.VERIFYING)
-            with report.phase("Verify"):
-                problem = check(site, snapshot)
-            verdict = RolloutVerdict(phase=Phase.FAILED, reason=problem) if problem else verdict
+        verdict, snapshot = _judge(deploy)
     except PipelineError as error:
         # Not known to be good is not good: what was there before is.
         verdict, snapshot = RolloutVerdict(phase=Phase.FAILED, reason=f"not verified: {error.message}"), deploy.before
+    except Exception as error:  # noqa: BLE001  # a defect of ours must not leave there what nobody has judged
+        report.block("traceback", report.redact(traceback.format_exc()))
+        reason = f"not verified: unexpected {type(error).__name__}: {error}; this is a defect of the pipeline"
+        verdict, snapshot = RolloutVerdict(phase=Phase.FAILED, reason=reason), deploy.before
     except KeyboardInterrupt:
-        roll_back(deploy, RolloutVerdict(phase=Phase.FAILED, reason="interrupted"), deploy.before)
-        raise
+        raise _take_back(deploy) from None
     if verdict.phase is Phase.FAILED:
         where = roll_back(deploy, verdict, snapshot)
         raise RolledBack(
@@ -177,8 +183,60 @@ def _transact(deploy: Deploy) -> Outcome:
     )
 
 
+def _apply(deploy: Deploy) -> None:
+    """Write the change. However it ends: either the workload is as it was, or the error says what was done about it."""
+    site = deploy.site
+    try:
+        with site.context.report.phase("Apply"):
+            write(site, lambda now: _release(deploy, require_same(now, deploy.before)))
+    except AnswerLost as error:
+        raise _unsure(deploy, error) from None
+    except KeyboardInterrupt:
+        if _is_written(deploy):
+            raise _take_back(deploy) from None
+        raise
+
+
+def _is_written(deploy: Deploy) -> bool:
+    try:
+        now = deploy.site.cluster.read_workload()
+    except Unknown as error:
+        raise _unsure(deploy, error) from None
+    return without_hash(now.template) != without_hash(deploy.before.template)
+
+
+def _unsure(deploy: Deploy, error: Unknown) -> NotRolledBack:
+    return NotRolledBack(
+        f"not known whether {deploy.image} was put into {deploy.site.environment}: {error.message}",
+        hint=f"when the cluster answers again: nox -s status -- {deploy.site.environment}",
+    )
+
+
+def _take_back(deploy: Deploy) -> Interrupted:
+    return Interrupted(
+        f"interrupted; {roll_back(deploy, RolloutVerdict(phase=Phase.FAILED, reason='interrupted'), deploy.before)}"
+    )
+
+
+def _judge(deploy: Deploy) -> tuple[RolloutVerdict, Snapshot]:
+    """Follow and verify what was written."""
+    site, report = deploy.site, deploy.site.context.report
+    with report.phase("Follow"):
+        verdict, snapshot = follow(site, unblock=True)
+    if verdict.phase is Phase.COMPLETE:
+        with report.phase("Verify"):
+            problem = check(site, snapshot)
+        verdict = RolloutVerdict(phase=Phase.FAILED, reason=problem) if problem else verdict
+    return verdict, snapshot
+
+
 def _ending(error: PipelineError) -> Ending:
-    return {RolledBack: Ending.ROLLED_BACK, NotRolledBack: Ending.NOT_ROLLED_BACK}.get(type(error), Ending.UNCHANGED)
+    endings = {
+        RolledBack: Ending.ROLLED_BACK,
+        Interrupted: Ending.ROLLED_BACK,
+        NotRolledBack: Ending.NOT_ROLLED_BACK,
+    }
+    return endings.get(type(error), Ending.UNCHANGED)
 
 
 def _announce(deploy: Deploy, ending: Ending, reason: str, seconds: float) -> None:

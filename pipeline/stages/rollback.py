@@ -10,11 +10,12 @@ from pipeline.decisions.notices import Ending, Notice
 from pipeline.decisions.outcome import Outcome, Verdict
 from pipeline.decisions.rollback import build_undo, choose_target, is_current
 from pipeline.decisions.rollout import Phase, RolloutVerdict
-from pipeline.errors import NotRolledBack, PipelineError, StageFailed
+from pipeline.errors import Interrupted, NotRolledBack, PipelineError, StageFailed
 from pipeline.stages.announce import tell_ending
 from pipeline.stages.incident import finish_report, save_evidence
 from pipeline.stages.preflight import check_target
 from pipeline.stages.transaction import (
+    AnswerLost,
     check,
     check_permissions,
     check_secrets,
@@ -62,7 +63,7 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
     try:
         outcome = _go(site, before, target, cause)
     except PipelineError as error:
-        ending = Ending.STUCK if isinstance(error, NotRolledBack) else Ending.UNCHANGED
+        ending = Ending.STUCK if isinstance(error, (NotRolledBack, Interrupted)) else Ending.UNCHANGED
         _announce(site, target, ending, error.message, context.clock.monotonic() - started)
         raise
     _announce(site, target, Ending.WENT_BACK, "", context.clock.monotonic() - started)
@@ -81,7 +82,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _go(site: Site, before: Snapshot, target: Revision, cause: str) -> Outcome:
     began = site.context.clock.now()
-    write(site, lambda now: _undo(site, now, before, target, cause))
+    try:
+        write(site, lambda now: _undo(site, now, before, target, cause))
+    except AnswerLost as error:
+        raise NotRolledBack(
+            f"not known whether revision {target.number} was put back: {error.message}",
+            hint=f"when the cluster answers again: nox -s status -- {site.environment}",
+        ) from None
     return _finish(site, target, before, began)
 
 
@@ -127,6 +134,11 @@ def _finish(site: Site, target: Revision, before: Snapshot, began: dt.datetime) 
         kept = _keep_evidence(site, error.message, snapshot, before, began)
         raise NotRolledBack(
             f"revision {target.number} was put back but is not good: {error.message}{kept}", hint=error.hint
+        ) from None
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted: revision {target.number} is put back, and nobody has verified it",
+            hint=f"nox -s verify -- {site.environment}",
         ) from None
     return _done(site, target, snapshot)
 

@@ -13,7 +13,7 @@ from pipeline.decisions.history import COMMIT, VERSION, Entry, image_of, read_re
 from pipeline.decisions.jsonpath import parse_assertion
 from pipeline.decisions.permissions import describe_missing, find_missing, plan_permissions, plan_secrets
 from pipeline.decisions.references import needed_objects
-from pipeline.decisions.rollback import build_mark, find_stuck
+from pipeline.decisions.rollback import build_mark, find_stuck, is_applied
 from pipeline.decisions.rollout import Phase, Progress, RolloutPolicy, judge_rollout
 from pipeline.decisions.snapshot import without_hash
 from pipeline.errors import ConfigurationError, StageFailed, Unknown
@@ -183,17 +183,36 @@ def _known(context: Context, assertions: tuple[str, ...], facts: Mapping[str, st
     return tuple(kept)
 
 
+class AnswerLost(Unknown):
+    """A change was sent, and whether it was made could not be read afterwards."""
+
+
 def write(site: Site, build: Callable[[Snapshot], Patch]) -> None:
     """Read, build the patch and write it, again when the workload changed in between: its controller writes as well.
 
-    `build` looks at what is there now, and raises when that is no longer what the patch is meant for.
+    `build` looks at what is there now, and raises when that is no longer what the patch is meant for. A write without an answer may have
+    been made: the workload itself is asked, for as long as an outage may last. Raises `AnswerLost` when it cannot be read by then.
     """
-    for attempt in range(_WRITES):
+    clock, conflicts = site.context.clock, 0
+    unanswered: list[Patch] = []
+    until = clock.monotonic() + _OUTAGE
+    while True:
         try:
-            site.cluster.patch(build(site.cluster.read_workload()))
+            now = site.cluster.read_workload()
+            if any(is_applied(patch, now.workload) for patch in unanswered):
+                return
+            unanswered.append(build(now))
+            site.cluster.patch(unanswered[-1])
         except Conflict:
-            if attempt == _WRITES - 1:
+            unanswered.pop()
+            conflicts += 1
+            if conflicts == _WRITES:
                 raise
+        except Unknown as error:
+            if clock.monotonic() > until:
+                raise AnswerLost(error.message, hint=error.hint) if unanswered else error from None
+            site.context.report.line(error.message, style="dim")
+            clock.sleep(_INTERVAL)
         else:
             return
 

@@ -1,8 +1,7 @@
-"""A deploy as a value that says where it stands, and its undo: evidence, back, verified, reported."""
+"""A deploy as a value, and its undo: evidence, back, verified, reported."""
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,24 +22,10 @@ if TYPE_CHECKING:
     from pipeline.stages.transaction import Site
 
 
-class State(enum.StrEnum):
-    """Where a deploy stands."""
-
-    PLANNED = "planned"
-    APPLYING = "applying"
-    PROGRESSING = "progressing"
-    VERIFYING = "verifying"
-    VERIFIED = "verified"
-    ROLLING_BACK = "rolling-back"
-    ROLLED_BACK = "rolled-back"
-    FAILED = "failed"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Deploy:
-    """All that a state needs to go on, or to be undone."""
+    """All that a deploy needs to go on, or to be undone."""
 
-    state: State
     site: Site
     image: str
     before: Snapshot

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.decisions.history import (
+    CAUSE,
     COMMIT,
     LEDGER,
     TEMPLATE,
@@ -25,6 +26,7 @@ from pipeline.decisions.rollback import (
     build_undo,
     choose_target,
     find_stuck,
+    is_applied,
     is_current,
     kubectl_target,
 )
@@ -271,3 +273,36 @@ def test_objects_of_the_api_are_taken_apart() -> None:
     assert (stored.name, stored.number, stored.template) == ("x", 3, template("a"))
     assert (pod.owner, pod.unschedulable, pod.containers[0].exit_code) == ("shop-a", "full", 3)
     assert (event.name, event.when) == ("p", "t")
+
+
+@pytest.mark.parametrize(
+    ("change", "applied"),
+    [
+        pytest.param({}, True, id="all of it"),
+        pytest.param({"deployment.kubernetes.io/revision": "3", "note": "mine"}, True, id="and the notes of others"),
+        pytest.param({CAUSE: "another"}, False, id="another cause"),
+        pytest.param({LEDGER: "{}"}, False, id="another ledger"),
+        pytest.param({COMMIT: "1"}, False, id="another commit"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["release", "undo"])
+def test_a_patch_that_was_made_is_recognised(kind: str, change: dict[str, str], applied: bool) -> None:  # noqa: FBT001
+    """By its template and our own annotations; the controller changes the others in the next moment."""
+    before = shop(revision(1, "a"), revision(2, "b"), image="b", note="theirs")
+    patch = (
+        build_undo(before, before.revisions[0], cause="back")
+        if kind == "undo"
+        else build_release(before, None, "a", {CAUSE: "deploy", COMMIT: "c"})
+    )
+    after = shop(image="a", **{**patch[-1]["value"], **change}).workload
+
+    assert is_applied(patch, after) is applied
+    assert not is_applied(patch, before.workload)
+    assert not is_applied(patch, {**after, "spec": {"template": template("c")}})
+
+
+def test_a_patch_is_not_in_a_workload_without_annotations() -> None:
+    """Such as one that somebody else made a moment ago."""
+    workload = {"metadata": {"name": "shop"}, "spec": {"template": template("b")}}
+
+    assert not is_applied(build_release(shop(image="a"), None, "b", {CAUSE: "deploy"}), workload)

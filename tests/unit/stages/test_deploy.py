@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.errors import ConfigurationError, NotRolledBack, RolledBack, StageFailed, Unknown
+from pipeline.errors import ConfigurationError, Interrupted, NotRolledBack, RolledBack, StageFailed, Unknown
 from pipeline.settings.environments import Target
 from pipeline.stages import deploy, history, rollback, status, verify
 from pipeline.stages.transaction import Site
@@ -134,9 +134,9 @@ def test_a_cluster_that_stays_away_ends_in_an_undo_that_is_told(tmp_path: Path) 
 
 def test_an_interrupt_goes_back_too(tmp_path: Path) -> None:
     """Ctrl-C while it is followed: not known to be good is not kept."""
-    cluster = FakeCluster(interrupt=True)
+    cluster = FakeCluster(interrupt_at=GOOD)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match="interrupted; rolled back to shop:old"):
         deploy.run(make(tmp_path, cluster).context, ["test", "--image", GOOD])
 
     assert cluster.image == "shop:old"
