@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from dataclasses import dataclass, field, replace
@@ -16,11 +17,13 @@ from pipeline.errors import Unknown
 from tests.fakes import make_world
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pipeline.decisions.http import Request
     from pipeline.decisions.image import Reference
     from pipeline.decisions.permissions import Access
+    from pipeline.polling import Clock
     from tests.fakes import World
 
 GOOD, BAD, SICK, GONE = (f"shop@sha256:{letter * 64}" for letter in "abcd")
@@ -41,7 +44,7 @@ class FakeCluster:
     revisions: list[Revision] = field(default_factory=list)
     patches: list[Any] = field(default_factory=list)
     missing: frozenset[str] = frozenset()
-    """Resources that may not be touched."""
+    """Resources that may not be touched, or what alone may not be done, such as `watch pods`."""
     secrets: dict[str, str] = field(default_factory=lambda: {"db": "0a"})
     """Fingerprints by name."""
     full: bool = False
@@ -58,6 +61,9 @@ class FakeCluster:
     """How many plain looks at the workload fail after a write without an answer."""
     foreign: bool = False
     """Whether somebody else deploys while this deploy is followed."""
+
+    clock: Clock | None = None
+    """Whose time passes while somebody waits for news."""
 
     unanswered: bool = False
 
@@ -94,7 +100,7 @@ class FakeCluster:
         return str(self.workload["spec"]["template"]["spec"]["containers"][0]["image"])
 
     def allowed(self, access: Access) -> bool:
-        return access.resource not in self.missing
+        return not self.missing & {access.resource, str(access)}
 
     def read_workload(self) -> Snapshot:
         if self.silent and self.unanswered:
@@ -126,6 +132,17 @@ class FakeCluster:
         )
         event = Event(name="pod", reason="Failed", message="not found")
         return Snapshot(workload=snapshot.workload, revisions=snapshot.revisions, pods=(pod,), events=(event,))
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[FakeCluster]:
+        yield self
+
+    def look(self) -> Snapshot:
+        return self.read_snapshot()
+
+    def wait(self, seconds: float) -> None:
+        assert self.clock is not None
+        self.clock.sleep(seconds)
 
     def patch(self, operations: list[dict[str, Any]], *, dry_run: bool = False) -> dict[str, Any]:
         assert operations[0]["value"] == self.workload["metadata"]["resourceVersion"]
@@ -208,7 +225,9 @@ def make(root: Path, cluster: FakeCluster, registry: FakeRegistry | None = None,
     clients: dict[str, Any] = {"open_cluster": lambda target: cluster, "open_pods": lambda *_: FakePods(cluster)}
     clients["open_registry"] = lambda: registry or FakeRegistry()
     checks = {"json": ['$.status == "healthy"', '$.revision == "{revision}"']}
-    return make_world(root, None, {"USER": "ann"}, clients, environments={"test": target}, verify=checks)
+    world = make_world(root, None, {"USER": "ann"}, clients, environments={"test": target}, verify=checks)
+    cluster.clock = world.clock
+    return world
 
 
 def marks(cluster: FakeCluster) -> dict[str, str]:

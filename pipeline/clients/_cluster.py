@@ -7,12 +7,26 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pipeline.errors import StageFailed
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from pipeline.decisions.permissions import Access
     from pipeline.decisions.snapshot import Pod, Snapshot
 
 
 class Conflict(StageFailed):
     """The workload has changed since it was read, so nothing was written."""
+
+
+class Watching(Protocol):
+    """A workload and all that belongs to it, kept current."""
+
+    def look(self) -> Snapshot:
+        """Return what is known now. Raises as every call of `Cluster`: `Unknown` while it is not current."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Wait for news since the last look, for so long at most."""
+        ...
 
 
 class Cluster(Protocol):
@@ -28,6 +42,10 @@ class Cluster(Protocol):
 
     def read_snapshot(self) -> Snapshot:
         """Read all that belongs to the workload."""
+        ...
+
+    def watch(self) -> AbstractContextManager[Watching]:
+        """Keep what belongs to the workload current until the end of the context; nothing is asked before the first look."""
         ...
 
     def patch(self, operations: list[dict[str, Any]], *, dry_run: bool = False) -> dict[str, Any]:

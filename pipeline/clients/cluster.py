@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import urllib.parse
@@ -9,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.clients._cluster import Conflict
 from pipeline.clients.jobs import KubernetesJobs
-from pipeline.clients.kube import Refused
+from pipeline.clients.kube import TIMEOUT, Refused
+from pipeline.clients.watch import WatchedWorkload
 from pipeline.decisions.preflight import fingerprint
-from pipeline.decisions.snapshot import Snapshot, read_event, read_pod, read_revision
+from pipeline.decisions.snapshot import Snapshot
+from pipeline.decisions.watching import BUSY, build_selector, build_snapshot, list_owned, needs_events, plan_pause
 from pipeline.errors import StageFailed, Unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from pipeline.clients.kube import KubeApi
     from pipeline.decisions.permissions import Access
     from pipeline.decisions.snapshot import Pod
@@ -22,7 +27,6 @@ if TYPE_CHECKING:
 
 _LOG = {"tailLines": "200", "limitBytes": "65536"}
 _GONE = (400, 404)
-_BUSY = (429, 500, 502, 503, 504)
 _TRIES = 5
 
 
@@ -43,19 +47,23 @@ class KubernetesCluster:
 
     def read_workload(self) -> Snapshot:
         workload = self._workload()
-        return Snapshot(workload=workload, revisions=self._revisions(workload))
+        found = self._read(*self._queries(workload)["revisions"])["items"]
+        return Snapshot(workload=workload, revisions=list_owned(workload, found))
 
     def read_snapshot(self) -> Snapshot:
         workload = self._workload()
-        query = {"labelSelector": _selector(workload)}
-        pods = tuple(read_pod(item) for item in self._read(f"{self._core}/pods", query)["items"])
-        return Snapshot(
-            workload=workload,
-            revisions=self._revisions(workload),
-            pods=pods,
-            # Only what is not ready is explained by events, and a namespace can have thousands of them.
-            events=() if all(pod.ready for pod in pods) else self._events({self._name, *(pod.name for pod in pods)}),
-        )
+        revisions, pods, events = (self._queries(workload)[name] for name in ("revisions", "pods", "events"))
+        found = self._read(*pods)["items"]
+        about = self._read(*events)["items"] if needs_events(found) else ()
+        return build_snapshot(workload, self._read(*revisions)["items"], found, about)
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[WatchedWorkload]:
+        watched = WatchedWorkload(self._api, self._clock, self._workload, self._queries)
+        try:
+            yield watched
+        finally:
+            watched.stop()
 
     def patch(self, operations: list[dict[str, Any]], *, dry_run: bool = False) -> dict[str, Any]:
         query = [("fieldManager", "delivery-pipeline"), *([("dryRun", "All")] if dry_run else [])]
@@ -67,7 +75,7 @@ class KubernetesCluster:
                 f"{self._kind} {self._name} was changed by somebody else in this moment",
                 hint="look at it, then run this again",
             )
-        if status in _BUSY:
+        if status in BUSY:
             raise Unknown(f"the cluster could not say whether it has changed {self._name}: {_message(text)}")
         if not 200 <= status < 300:  # noqa: PLR2004  # the class of success
             raise Refused(f"the cluster refused: {_message(text)}", status=status, reason="")
@@ -100,8 +108,8 @@ class KubernetesCluster:
                 return ""
             raise
 
-    def _workload(self) -> dict[str, Any]:
-        found = self._find(self._path)
+    def _workload(self, timeout: float = TIMEOUT) -> dict[str, Any]:
+        found = self._find(self._path, timeout)
         if found is None:
             self._require_namespace()
             raise StageFailed(
@@ -122,53 +130,37 @@ class KubernetesCluster:
                 hint="is KUBECONFIG the right cluster? kubectl get namespaces",
             )
 
-    def _revisions(self, workload: dict[str, Any]) -> Any:
-        resource = "replicasets" if self._kind == "Deployment" else "controllerrevisions"
-        found = self._read(f"{self._apps}/{resource}", {"labelSelector": _selector(workload)})["items"]
-        uid = workload["metadata"]["uid"]
-        return tuple(
-            read_revision(item)
-            for item in found
-            if any(
-                owner["uid"] == uid and owner.get("controller")
-                for owner in item["metadata"].get("ownerReferences") or ()
-            )
-        )
+    def _queries(self, workload: Mapping[str, Any]) -> dict[str, tuple[str, dict[str, str]]]:
+        """Return path and query of each list that belongs to the workload, and of the one with itself alone."""
+        selector = {"labelSelector": build_selector(workload)}
+        revisions = "replicasets" if self._kind == "Deployment" else "controllerrevisions"
+        return {
+            "workload": (f"{self._apps}/{self._kind.lower()}s", {"fieldSelector": f"metadata.name={self._name}"}),
+            "revisions": (f"{self._apps}/{revisions}", selector),
+            "pods": (f"{self._core}/pods", selector),
+            "events": (f"{self._core}/events", {}),
+        }
 
-    def _events(self, names: set[str]) -> Any:
-        events = self._read(f"{self._core}/events", {})["items"]
-        return tuple(read_event(item) for item in events if item["involvedObject"].get("name") in names)
-
-    def _find(self, path: str) -> dict[str, Any] | None:
+    def _find(self, path: str, timeout: float = TIMEOUT) -> dict[str, Any] | None:
         """Read one object; None when it does not exist."""
         try:
-            return self._read(path, {})
+            return self._read(path, {}, timeout)
         except Refused as refused:
             if refused.status == 404:  # noqa: PLR2004  # not found
                 return None
             raise
 
-    def _read(self, path: str, query: dict[str, str]) -> dict[str, Any]:
+    def _read(self, path: str, query: dict[str, str], timeout: float = TIMEOUT) -> dict[str, Any]:
         """Read, and try again with growing pauses while the API server is busy."""
-        for attempt in range(_TRIES):
+        for attempt in range(1, _TRIES + 1):
             try:
-                return dict(self._api.call("GET", path, query=query))
+                return dict(self._api.call("GET", path, query=query, timeout=timeout))
             except Refused as refused:
-                if refused.status not in _BUSY or attempt == _TRIES - 1:
+                if refused.status not in BUSY or attempt == _TRIES:
                     raise
-            self._clock.sleep(0.2 * 2**attempt * (0.5 + random.random()))  # noqa: S311  # jitter
+                pause = plan_pause(attempt, random.random(), refused.retry_after)  # noqa: S311  # jitter
+            self._clock.sleep(pause)
         raise AssertionError
-
-
-def _selector(workload: dict[str, Any]) -> str:
-    selector = workload["spec"]["selector"]
-    parts = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
-    for rule in selector.get("matchExpressions") or ():
-        values = ",".join(rule.get("values") or ())
-        words = {"In": f"{rule['key']} in ({values})", "NotIn": f"{rule['key']} notin ({values})"}
-        words |= {"Exists": rule["key"], "DoesNotExist": f"!{rule['key']}"}
-        parts.append(words[rule["operator"]])
-    return ",".join(parts)
 
 
 def _message(text: str) -> str:

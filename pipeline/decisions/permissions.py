@@ -50,7 +50,9 @@ FOLLOW: tuple[Permission, ...] = (
     Permission(group="apps", resource="replicasets", verbs=READ, why="know the revisions and which pods are new"),
     Permission(group="", resource="pods", verbs=READ, why="tell a release that fails from one that is slow"),
     Permission(group="", resource="pods/log", verbs=("get",), why="show the last lines of a pod that fails"),
-    Permission(group="", resource="events", verbs=("list",), why="name the reason: quota, admission, scheduling"),
+    Permission(
+        group="", resource="events", verbs=("list", "watch"), why="name the reason: quota, admission, scheduling"
+    ),
     Permission(group="", resource="resourcequotas", verbs=("list",), why="name the quota that is used up"),
     Permission(group="", resource="configmaps", verbs=("get",), why="pre-flight: what the template names must exist"),
 )
@@ -121,6 +123,11 @@ def find_missing(permissions: Iterable[Permission], allowed: Callable[[Access], 
                 names = (access.name,) if access.name else ()
                 missing.append(replace(permission, verbs=(access.verb,), names=names))
     return tuple(missing)
+
+
+def only_slows(missing: Iterable[Permission]) -> bool:
+    """Tell whether what is missing is made up for: without `watch` the same is listed again and again."""
+    return all(permission.verbs == ("watch",) for permission in missing)
 
 
 def describe_missing(missing: Iterable[Permission]) -> str:

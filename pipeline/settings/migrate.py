@@ -18,5 +18,4 @@ class Migrate:
     bookkeeping: tuple[str, ...] = key(
         "Tables whose rows each migration rewrites for its own records; deleting there destroys nothing.", default=()
     )
-    on_deploy: bool = key("Whether `deploy` migrates to the head before the rollout.", default=False)
     timeout: float = key("Seconds for one migration run.", default=600.0, limit=POSITIVE)

@@ -25,6 +25,7 @@ from pipeline.errors import (
     Unknown,
 )
 from pipeline.stages.announce import tell_ending
+from pipeline.stages.following import follow
 from pipeline.stages.migrate import migrate_environment
 from pipeline.stages.preflight import check_release, record_release, warn_of_fallback
 from pipeline.stages.transaction import (
@@ -32,7 +33,6 @@ from pipeline.stages.transaction import (
     check,
     check_permissions,
     check_secrets,
-    follow,
     keep_mark,
     open_site,
     require_container,

@@ -12,6 +12,7 @@ from pipeline.decisions.rollback import build_undo, choose_target, is_current
 from pipeline.decisions.rollout import Phase, RolloutVerdict
 from pipeline.errors import Interrupted, NotRolledBack, PipelineError, StageFailed
 from pipeline.stages.announce import tell_ending
+from pipeline.stages.following import follow
 from pipeline.stages.incident import finish_report, save_evidence
 from pipeline.stages.preflight import check_target
 from pipeline.stages.transaction import (
@@ -19,7 +20,6 @@ from pipeline.stages.transaction import (
     check,
     check_permissions,
     check_secrets,
-    follow,
     keep_mark,
     make_entry,
     open_site,

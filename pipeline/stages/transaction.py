@@ -1,4 +1,4 @@
-"""What deploy, rollback and verify share: reach the environment, follow a rollout, verify it, keep what is known of it."""
+"""What deploy, rollback and verify share: reach the environment, verify what runs, write, keep what is known of it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pipeline.decisions.comparison import build_diff
 from pipeline.decisions.health import Health, worst_health
 from pipeline.decisions.history import COMMIT, VERSION, Entry, image_of, read_release, write_ledger
 from pipeline.decisions.jsonpath import parse_assertion
-from pipeline.decisions.permissions import describe_missing, find_missing, plan_permissions, plan_secrets
+from pipeline.decisions.permissions import describe_missing, find_missing, only_slows, plan_permissions, plan_secrets
 from pipeline.decisions.references import needed_objects
-from pipeline.decisions.rollback import build_mark, find_stuck, is_applied
-from pipeline.decisions.rollout import Phase, Progress, RolloutPolicy, judge_rollout
+from pipeline.decisions.rollback import build_mark, is_applied
 from pipeline.decisions.snapshot import without_hash
 from pipeline.errors import ConfigurationError, StageFailed, Unknown
 from pipeline.report.redact import names_secret
+from pipeline.stages.following import INTERVAL, OUTAGE
 from pipeline.stages.health_checks import check_health, check_metrics, open_service
 
 if TYPE_CHECKING:
@@ -27,15 +27,11 @@ if TYPE_CHECKING:
     from pipeline.decisions.history import Mark
     from pipeline.decisions.permissions import Permission
     from pipeline.decisions.rollback import Patch
-    from pipeline.decisions.rollout import RolloutVerdict
     from pipeline.decisions.snapshot import Snapshot
     from pipeline.settings.environments import Target
     from pipeline.stages.context import Context
 
-_INTERVAL = 0.3
 _WRITES = 8
-_OUTAGE = 30.0
-"""Seconds for which the API server may be away while a rollout is followed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +73,12 @@ def check_secrets(site: Site, *templates: Mapping[str, Any]) -> None:
 
 
 def _require(site: Site, wanted: Sequence[Permission]) -> None:
-    if missing := find_missing(wanted, site.cluster.allowed):
+    missing = find_missing(wanted, site.cluster.allowed)
+    if missing and only_slows(missing):
+        site.context.report.warn(
+            f"lists are asked for again and again: this account may not {describe_missing(missing)}"
+        )
+    elif missing:
         raise StageFailed(
             f"in {site.target.namespace} this account may not {describe_missing(missing)}",
             hint="kubernetes/rbac/role.yaml",
@@ -91,47 +92,6 @@ def require_container(site: Site, snapshot: Snapshot) -> None:
         raise ConfigurationError(
             f"{snapshot.name} has no container {site.target.container}", hint=f"containers: {', '.join(names)}"
         )
-
-
-def follow(site: Site, *, unblock: bool = False) -> tuple[RolloutVerdict, Snapshot]:
-    """Look until the rollout is complete or has failed; each news is a line. Raises `Unknown` when the cluster stays away.
-
-    `unblock`: remove the failed pods of earlier revisions that the rollout would wait for in vain.
-    """
-    context, shown = site.context, ""
-    policy = RolloutPolicy(timeout=site.target.timeout, hold=site.target.hold)
-    seen = context.clock.monotonic()
-    progress = Progress(since=seen)
-    while True:
-        now = context.clock.monotonic()
-        try:
-            snapshot = site.cluster.read_snapshot()
-        except Unknown as error:
-            if now - seen > _OUTAGE:
-                raise
-            shown = _show(context, error.message, shown)
-            context.clock.sleep(_INTERVAL)
-            continue
-        seen = context.clock.monotonic()
-        if unblock:
-            _unblock(site, snapshot)
-        verdict, progress = judge_rollout(snapshot, progress, policy, seen)
-        shown = _show(context, verdict.reason, shown)
-        if verdict.phase is not Phase.PROGRESSING:
-            return verdict, snapshot
-        context.clock.sleep(_INTERVAL)
-
-
-def _unblock(site: Site, snapshot: Snapshot) -> None:
-    for pod in find_stuck(snapshot):
-        site.context.report.line(f"removing {pod.name}: it failed, and {snapshot.name} would wait for it", style="dim")
-        site.cluster.remove_pod(pod)
-
-
-def _show(context: Context, text: str, before: str) -> str:
-    if text != before:
-        context.report.line(text, style="dim")
-    return text
 
 
 def check(site: Site, snapshot: Snapshot) -> str:
@@ -195,7 +155,7 @@ def write(site: Site, build: Callable[[Snapshot], Patch]) -> None:
     """
     clock, conflicts = site.context.clock, 0
     unanswered: list[Patch] = []
-    until = clock.monotonic() + _OUTAGE
+    until = clock.monotonic() + OUTAGE
     while True:
         try:
             now = site.cluster.read_workload()
@@ -212,7 +172,7 @@ def write(site: Site, build: Callable[[Snapshot], Patch]) -> None:
             if clock.monotonic() > until:
                 raise AnswerLost(error.message, hint=error.hint) if unanswered else error from None
             site.context.report.line(error.message, style="dim")
-            clock.sleep(_INTERVAL)
+            clock.sleep(INTERVAL)
         else:
             return
 

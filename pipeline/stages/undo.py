@@ -9,8 +9,9 @@ from pipeline.decisions.history import Mark, image_of, write_ledger
 from pipeline.decisions.rollback import build_undo
 from pipeline.decisions.rollout import Phase
 from pipeline.errors import NotRolledBack, PipelineError, StageFailed
+from pipeline.stages.following import follow
 from pipeline.stages.incident import finish_report, save_evidence
-from pipeline.stages.transaction import check, follow, make_entry, write
+from pipeline.stages.transaction import check, make_entry, write
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -8,11 +8,11 @@ from pipeline.arguments import Parser
 from pipeline.decisions.history import Mark
 from pipeline.decisions.outcome import Outcome, Verdict
 from pipeline.decisions.rollout import Phase
+from pipeline.stages.following import follow
 from pipeline.stages.transaction import (
     check,
     check_permissions,
     check_secrets,
-    follow,
     keep_mark,
     open_site,
     require_container,

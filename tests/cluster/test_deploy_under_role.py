@@ -162,3 +162,14 @@ def test_without_one_rule_it_fails_before_anything_changes(
     assert f"in {namespace} this account may not" in done.stdout
     assert all(f"{verb} {rule['resources'][0]}" in done.stdout for verb in rule["verbs"])
     assert get(namespace, kinds)["items"] == before
+
+
+def test_without_watch_it_lists(project: Path, monkeypatch: pytest.MonkeyPatch, namespace: str) -> None:
+    """An older Role still follows and verifies, and says once what it lacks."""
+    rules = [{**rule, "verbs": [verb for verb in rule["verbs"] if verb != "watch"]} for rule in SHIPPED]
+    with monkeypatch.context() as patched:
+        become(patched, project, namespace, rules)
+        done = pipeline(project, "verify", "staging")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("may not watch") == 1

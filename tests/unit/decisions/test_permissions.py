@@ -15,6 +15,7 @@ from pipeline.decisions.permissions import (
     describe_missing,
     find_missing,
     list_accesses,
+    only_slows,
     plan_permissions,
 )
 
@@ -101,3 +102,19 @@ def test_all_missing_accesses_are_named_at_once() -> None:
         "get deployments.apps (to change it); patch deployments.apps (to change it)"
     )
     assert find_missing([rule], lambda _: True) == ()
+
+
+@pytest.mark.parametrize(
+    ("verbs", "slows"),
+    [
+        pytest.param([], True, id="nothing missing"),
+        pytest.param(["watch", "watch"], True, id="watch alone"),
+        pytest.param(["watch", "list"], False, id="list too"),
+        pytest.param(["get"], False, id="get"),
+    ],
+)
+def test_only_watch_is_made_up_for(verbs: list[str], *, slows: bool) -> None:
+    """By listing again and again."""
+    missing = [Permission(group="", resource="pods", verbs=(verb,), why="follow") for verb in verbs]
+
+    assert only_slows(missing) is slows

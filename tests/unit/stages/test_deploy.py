@@ -166,6 +166,19 @@ def test_what_cannot_begin(
     assert cluster.patches == []
 
 
+def test_without_watch_it_goes_on_and_says_so_once(tmp_path: Path) -> None:
+    """Listing again and again shows the same."""
+    cluster = FakeCluster(missing=frozenset({"watch pods", "watch events"}))
+    world = make(tmp_path, cluster)
+    deploy.run(world.context, ["test", "--image", GOOD])
+
+    said = [line for line in world.stream.getvalue().splitlines() if "again and again" in line]
+    assert len(said) == 1
+    assert "watch pods (to" in said[0]
+    assert "watch events (to" in said[0]
+    assert cluster.image == GOOD
+
+
 def test_a_missing_permission_and_a_pause_stop_it_before_it_begins(tmp_path: Path) -> None:
     """Both named, nothing written."""
     cluster = FakeCluster(missing=frozenset({"pods/log"}))

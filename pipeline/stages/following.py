@@ -1,0 +1,65 @@
+"""Follow a rollout to its end: watch, judge, and tell each news."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.decisions.rollback import find_stuck
+from pipeline.decisions.rollout import Phase, Progress, RolloutPolicy, judge_rollout
+from pipeline.errors import Unknown
+
+if TYPE_CHECKING:
+    from pipeline.decisions.rollout import RolloutVerdict
+    from pipeline.decisions.snapshot import Snapshot
+    from pipeline.stages.context import Context
+    from pipeline.stages.transaction import Site
+
+INTERVAL = 0.3
+"""Seconds between looks while there is no news: graces and deadlines pass all the same."""
+OUTAGE = 30.0
+"""Seconds for which the API server may be away while a rollout is followed or written."""
+
+
+def follow(site: Site, *, unblock: bool = False) -> tuple[RolloutVerdict, Snapshot]:
+    """Look until the rollout is complete or has failed; each news is a line. Raises `Unknown` when the cluster stays away.
+
+    `unblock`: remove the failed pods of earlier revisions that the rollout would wait for in vain.
+    """
+    context, shown = site.context, ""
+    policy = RolloutPolicy(timeout=site.target.timeout, hold=site.target.hold)
+    seen = context.clock.monotonic()
+    progress = Progress(since=seen)
+    with site.cluster.watch() as watching:
+        while True:
+            try:
+                snapshot = watching.look()
+                seen = context.clock.monotonic()
+                verdict, progress = judge_rollout(snapshot, progress, policy, seen)
+                if verdict.phase is not Phase.PROGRESSING:
+                    # Watches are not of one moment, and one may lag: the verdict is passed on a look of its own.
+                    snapshot = site.cluster.read_snapshot()
+                    verdict, progress = judge_rollout(snapshot, progress, policy, context.clock.monotonic())
+                if unblock:
+                    _unblock(site, snapshot)
+            except Unknown as error:
+                if context.clock.monotonic() - seen > OUTAGE:
+                    raise
+                shown = _show(context, error.message, shown)
+                context.clock.sleep(INTERVAL)
+                continue
+            shown = _show(context, verdict.reason, shown)
+            if verdict.phase is not Phase.PROGRESSING:
+                return verdict, snapshot
+            watching.wait(INTERVAL)
+
+
+def _unblock(site: Site, snapshot: Snapshot) -> None:
+    for pod in find_stuck(snapshot):
+        site.context.report.line(f"removing {pod.name}: it failed, and {snapshot.name} would wait for it", style="dim")
+        site.cluster.remove_pod(pod)
+
+
+def _show(context: Context, text: str, before: str) -> str:
+    if text != before:
+        context.report.line(text, style="dim")
+    return text
