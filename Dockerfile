@@ -16,20 +16,22 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --no-compile "uv==${UV_VERSION}"
 COPY pyproject.toml uv.lock ./
 # One process in the order of the names: what several write at once differs from build to build. Bytecode that is never
-# checked needs no timestamps, and a read-only root file system could not write any later.
+# checked needs no timestamps, and a read-only root file system could not write any later. All files get one fixed time, so that
+# the layer of the dependencies is the same, byte for byte, until the lockfile changes: a new commit pushes and pulls only its code.
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv sync --locked --no-install-project --only-group app \
-    && python -m compileall -q -j 1 --invalidation-mode unchecked-hash /opt/venv/lib
+    && python -m compileall -q -j 1 --invalidation-mode unchecked-hash /opt/venv/lib \
+    && find /opt -exec touch -h -d @315532800 {} +
 COPY app /srv/app
-RUN python -m compileall -q -j 1 --invalidation-mode unchecked-hash /srv/app
+# Alembic's settings are in pyproject.toml.
+RUN cp pyproject.toml /srv/ \
+    && python -m compileall -q -j 1 --invalidation-mode unchecked-hash /srv/app \
+    && find /srv -exec touch -h -d @315532800 {} +
 
 FROM python:${PYTHON_VERSION}-slim AS runtime
-# Only here, so that a change of the code leaves the layers of the dependencies as they are.
-COPY --from=builder /opt/venv /opt/venv
+COPY --from=builder /opt /opt
+COPY --from=builder /srv /srv
 WORKDIR /srv
-# Alembic's settings are in it.
-COPY pyproject.toml ./
-COPY --from=builder /srv/app ./app
 ARG SERVICE_VERSION=0.0.0
 ARG SERVICE_REVISION=unknown
 ENV PATH=/opt/venv/bin:$PATH \

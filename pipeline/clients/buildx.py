@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pipeline.decisions.build import Built, build_buildx, parse_driver, parse_metadata
+from pipeline.decisions.build import Built, build_buildx, build_variables, parse_driver, parse_metadata
 from pipeline.decisions.build_faults import judge_build_failure
 from pipeline.decisions.build_progress import BuildProgress
 from pipeline.decisions.image import parse_reference
@@ -95,7 +95,7 @@ class Buildx:
 
         registry = parse_reference(plan.name).registry if plan.push else ""
         with self._credentials.docker_config(registry, work) as variables:
-            env = {"SOURCE_DATE_EPOCH": str(plan.epoch), "DOCKER_BUILDKIT": "1", **variables}
+            env = {**build_variables(plan, store=self._store is not None), **variables}
             done = self._processes.run(argv, cwd=self._root, env=env, timeout=plan.timeout, on_line=hear)
         if done.code != 0:
             raise judge_build_failure("\n".join(said[-50:]), progress.errors, progress.output, doing="build")

@@ -59,6 +59,8 @@ def plan_config(facts: Facts, platforms: Sequence[str]) -> dict[str, Any]:
         tables["services"] = {service.name: service.table() for service in facts.services}
     if facts.dockerfile not in ("", "Dockerfile"):
         tables["build"] = {"dockerfile": facts.dockerfile}
+    if facts.is_service and not facts.dockerfile:
+        tables["build"] = {"rewrite_times": False}
     if facts.is_service:
         targets = ("staging", "production")
         if facts.entry.health:

@@ -22,7 +22,7 @@ SCHEMA_CHAIN_LABEL = "delivery-pipeline.schema.chain"
 
 
 # BuildKit rewrites, and so compresses, every layer anew at each export: lightly, a rebuild after a small change takes a third less.
-_TIMES = "rewrite-timestamp=true,compression=gzip,compression-level=1"
+_REWRITTEN = "rewrite-timestamp=true,compression=gzip,compression-level=1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +38,9 @@ class BuildPlan:
     dockerfile: str
     target: str
     epoch: int
-    """The commit's time in seconds: what SOURCE_DATE_EPOCH is set to."""
+    """The commit's time in seconds: the image's own, and with `rewrite_times` that of its files."""
     push: bool
+    rewrite_times: bool = True
     platforms: tuple[str, ...] = ()
     cache_from: tuple[str, ...] = ()
     cache_to: tuple[str, ...] = ()
@@ -119,8 +120,22 @@ def _output(plan: BuildPlan, layout: str, *, store: bool) -> str:
     if store:
         return "type=docker"
     if plan.push:
-        return f"type=image,push=true,oci-mediatypes=true,{_TIMES}"
-    return f"type=oci,dest={layout},tar=false,{_TIMES}"
+        return f"type=image,push=true,oci-mediatypes=true,{_times(plan)}"
+    return f"type=oci,dest={layout},tar=false,{_times(plan)}"
+
+
+def _times(plan: BuildPlan) -> str:
+    return _REWRITTEN if plan.rewrite_times else f"source-date-epoch={plan.epoch}"
+
+
+def build_variables(plan: BuildPlan, *, store: bool) -> dict[str, str]:
+    """Return what buildx finds in its environment.
+
+    SOURCE_DATE_EPOCH becomes a build argument, with which every COPY and WORKDIR of a new commit misses the builder's cache: only where
+    the exporter cannot be told itself.
+    """
+    epoch = {"SOURCE_DATE_EPOCH": str(plan.epoch)} if plan.rewrite_times or store else {}
+    return {**epoch, "DOCKER_BUILDKIT": "1"}
 
 
 def parse_driver(text: str) -> str:

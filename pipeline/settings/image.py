@@ -77,6 +77,11 @@ class Build:
         "Secrets for `RUN --mount=type=secret`, as `id=NAME,env=VARIABLE` or `id=NAME,src=FILE`; only BuildKit has them.",
         default=(),
     )
+    rewrite_times: bool = key(
+        "Whether the builder sets the times of all files to the commit's: reproducible whatever the Dockerfile does, but each commit makes every "
+        "layer anew. Not needed where the Dockerfile gives its files a fixed time.",
+        default=True,
+    )
     platforms: tuple[str, ...] = key("Platforms such as `linux/arm64`; empty for the builder's own.", default=())
     cache_from: tuple[str, ...] = key(
         "Caches to read, in buildx's words: `type=registry,ref=…`, `type=gha`, `type=local,src=…`.", default=()

@@ -65,6 +65,7 @@ def plan_build(context: Context, options: argparse.Namespace, source: Source, sc
         target=config.target,
         epoch=int(source.commit_date.timestamp()),
         push=push,
+        rewrite_times=config.rewrite_times,
         platforms=config.platforms,
         cache_from=config.cache_from,
         cache_to=() if source.proposed else config.cache_to,

@@ -16,6 +16,7 @@ from pipeline.decisions.build import (
     build_buildx,
     build_dotenv,
     build_statement,
+    build_variables,
     fill_arguments,
     parse_bases,
     parse_driver,
@@ -67,9 +68,26 @@ def test_the_command_line() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rewrite", "store", "epoch"),
+    [
+        pytest.param(True, False, "7", id="rewritten"),
+        pytest.param(False, False, None, id="fixed"),
+        pytest.param(False, True, "7", id="the engine's store, which cannot be told otherwise"),
+    ],
+)
+def test_the_variables(rewrite: bool, store: bool, epoch: str | None) -> None:  # noqa: FBT001
+    """The commit's time is a build argument only where nothing else carries it."""
+    variables = build_variables(dataclasses.replace(PLAN, rewrite_times=rewrite), store=store)
+
+    assert (variables.get("SOURCE_DATE_EPOCH"), variables["DOCKER_BUILDKIT"]) == (epoch, "1")
+
+
+@pytest.mark.parametrize(
     ("changes", "options"),
     [
         pytest.param({"push": False}, ("--output=type=oci,dest=out,tar=false,rewrite-timestamp=true,compression=gzip,compression-level=1",), id="not pushed"),
+        pytest.param({"rewrite_times": False}, ("--output=type=image,push=true,oci-mediatypes=true,source-date-epoch=7",), id="fixed times"),
+        pytest.param({"rewrite_times": False, "push": False}, ("--output=type=oci,dest=out,tar=false,source-date-epoch=7",), id="fixed times, not pushed"),
         pytest.param({"platforms": ("linux/amd64", "linux/arm64")}, ("--platform=linux/amd64,linux/arm64",), id="platforms"),
         pytest.param({"cache_from": ("type=gha",), "cache_to": ("type=gha,mode=max",)}, ("--cache-from=type=gha", "--cache-to=type=gha,mode=max"), id="caches"),
         pytest.param({"sbom_generator": "x/y"}, ("--sbom=generator=x/y",), id="generator"),
