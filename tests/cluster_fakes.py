@@ -62,6 +62,10 @@ class FakeCluster:
     foreign: bool = False
     """Whether somebody else deploys while this deploy is followed."""
 
+    crowded: bool = False
+    """Whether pods of the bad image find no node."""
+    autoscaler: bool = False
+    asked_for_autoscaler: int = 0
     clock: Clock | None = None
     """Whose time passes while somebody waits for news."""
 
@@ -128,8 +132,15 @@ class FakeCluster:
             message="not found",
         )
         pod = Pod(
-            name="pod", owner=snapshot.current.name, phase="Running", ready=container.ready, containers=(container,)
+            name="pod",
+            owner=snapshot.current.name,
+            phase="Running",
+            ready=container.ready,
+            unschedulable="0/3 nodes" if self.crowded and self.image == BAD else "",
+            containers=(container,),
         )
+        if self.crowded and self.image == BAD:
+            container = replace(container, waiting="", message="")
         event = Event(name="pod", reason="Failed", message="not found")
         return Snapshot(workload=snapshot.workload, revisions=snapshot.revisions, pods=(pod,), events=(event,))
 
@@ -180,6 +191,10 @@ class FakeCluster:
     def read_quotas(self) -> tuple[dict[str, Any], ...]:
         status = {"hard": {"pods": "1"}, "used": {"pods": "1"}}
         return ({"metadata": {"name": "few"}, "spec": {}, "status": status},) if self.full else ()
+
+    def has_autoscaler(self) -> bool:
+        self.asked_for_autoscaler += 1
+        return self.autoscaler
 
     def remove_pod(self, pod: Pod) -> None:
         raise NotImplementedError

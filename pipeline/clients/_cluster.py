@@ -64,6 +64,10 @@ class Cluster(Protocol):
         """Read the namespace's ResourceQuotas, as the API's own JSON."""
         ...
 
+    def has_autoscaler(self) -> bool:
+        """Tell whether something is seen that may bring nodes: Karpenter, or cluster-autoscaler where its status may be read."""
+        ...
+
     def remove_pod(self, pod: Pod) -> None:
         """Ask for the end of exactly this pod, not of one that has its name by now. That it is gone already is no error."""
         ...

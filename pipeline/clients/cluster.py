@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _LOG = {"tailLines": "200", "limitBytes": "65536"}
 _GONE = (400, 404)
 _TRIES = 5
+_AUTOSCALERS = ("/apis/karpenter.sh", "/api/v1/namespaces/kube-system/configmaps/cluster-autoscaler-status")
+"""What is there where Karpenter or cluster-autoscaler is; everybody may read the first, the shipped Role not the second."""
 
 
 class KubernetesCluster:
@@ -92,6 +94,9 @@ class KubernetesCluster:
     def read_quotas(self) -> tuple[dict[str, Any], ...]:
         return tuple(self._read(f"{self._core}/resourcequotas", {})["items"])
 
+    def has_autoscaler(self) -> bool:
+        return any(self._can_read(path) for path in _AUTOSCALERS)
+
     def remove_pod(self, pod: Pod) -> None:
         try:
             self._api.call("DELETE", f"{self._core}/pods/{pod.name}", body={"preconditions": {"uid": pod.uid}})
@@ -140,6 +145,12 @@ class KubernetesCluster:
             "pods": (f"{self._core}/pods", selector),
             "events": (f"{self._core}/events", {}),
         }
+
+    def _can_read(self, path: str) -> bool:
+        try:
+            return self._find(path) is not None
+        except Refused:
+            return False
 
     def _find(self, path: str, timeout: float = TIMEOUT) -> dict[str, Any] | None:
         """Read one object; None when it does not exist."""

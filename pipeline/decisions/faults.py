@@ -1,53 +1,17 @@
-"""What is wrong with the pods of the new revision, and whether waiting can cure it."""
+"""What is wrong with the new revision: its controller, its pods, their containers; and whether waiting can cure it."""
 
 from __future__ import annotations
 
-import enum
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from pipeline.decisions.container_faults import NOT_FOUND, find_container_fault
+from pipeline.decisions.fault import SETTLE, Fault, Severity, cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.decisions.snapshot import Container, Json, Pod, Snapshot
+    from pipeline.decisions.snapshot import Pod, Snapshot
 
-
-class Severity(enum.StrEnum):
-    """What a fault means for the release."""
-
-    TERMINAL = "terminal"
-    """Waiting cannot cure it."""
-    WAITING = "waiting"
-    """It may heal; the progress clock decides."""
-    TRANSIENT = "transient"
-    """Not the release's fault: eviction, loss of a node."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fault:
-    """One thing that is wrong."""
-
-    severity: Severity
-    code: str
-    """Machine-readable word: `CrashLoop`, `ImageNotFound`, …"""
-    reason: str
-    """One line for people, without the pod's name."""
-    pod: str = ""
-    container: str = ""
-    grace: float = 0.0
-    """Seconds for which a terminal fault is left to heal, from when it was first seen."""
-    template: bool = False
-    """Whether the template itself causes it, so that one pod proves it for all."""
-    hint: str = ""
-
-
-_SETTLE = 3.0
-"""Seconds in which a kubelet, a quota or a scheduler catches up with objects that were made in the same moment."""
-_READY = 10.0
-"""Seconds at least in which a container that has started must become ready; three windows of its readiness probe when they are longer."""
-_NOT_FOUND = re.compile(r"not found|manifest unknown|does not exist|no match for platform", re.IGNORECASE)
-_UNAUTHORISED = re.compile(r"unauthori[sz]ed|denied|forbidden|authentication required|\b40[13]\b", re.IGNORECASE)
 _NODE_REASONS = frozenset(
     {
         "Evicted",
@@ -60,13 +24,15 @@ _NODE_REASONS = frozenset(
         "UnexpectedAdmissionError",
     }
 )
-_PULL = frozenset({"ErrImagePull", "ImagePullBackOff"})
-_TEXT = 300
+_SCALING = frozenset({"TriggeredScaleUp", "Nominated"})
+"""What cluster-autoscaler and Karpenter say of a pod for which a node comes."""
+_NOT_SCALING = frozenset({"NotTriggerScaleUp"})
+"""What cluster-autoscaler says of a pod that no node of its groups would help."""
 
 
-def find_faults(snapshot: Snapshot) -> tuple[Fault, ...]:
-    """Return every fault of the new revision; old pods never count."""
-    pods = [fault for pod in snapshot.new_pods for fault in _pod_faults(pod, snapshot)]
+def find_faults(snapshot: Snapshot, *, autoscaler: bool = False) -> tuple[Fault, ...]:
+    """Return every fault of the new revision; old pods never count. `autoscaler`: whether one may bring a node."""
+    pods = [fault for pod in snapshot.new_pods for fault in _pod_faults(pod, snapshot, autoscaler=autoscaler)]
     return (*_controller_faults(snapshot), *pods)
 
 
@@ -86,8 +52,8 @@ def _controller_faults(snapshot: Snapshot) -> Iterator[Fault]:
             yield Fault(
                 severity=Severity.WAITING if quota and _makes_room(snapshot) else Severity.TERMINAL,
                 code="QuotaExceeded" if quota else "AdmissionRefused",
-                reason=f"the cluster makes no pod: {_cut(message)}",
-                grace=_SETTLE,
+                reason=f"the cluster makes no pod: {cut(message)}",
+                grace=SETTLE,
                 template=True,
                 hint="raise the quota or lower the requests"
                 if quota
@@ -100,33 +66,37 @@ def _makes_room(snapshot: Snapshot) -> bool:
     return any(pod.deleted for pod in snapshot.pods)
 
 
-def _pod_faults(pod: Pod, snapshot: Snapshot) -> Iterator[Fault]:
+def _pod_faults(pod: Pod, snapshot: Snapshot, *, autoscaler: bool) -> Iterator[Fault]:
     if pod.phase == "Failed" or pod.reason in _NODE_REASONS:
         lost = pod.reason in _NODE_REASONS or pod.reason.startswith("OutOf")
         severity = Severity.TRANSIENT if lost else Severity.TERMINAL
         yield Fault(
             severity=severity,
             code=pod.reason or "PodFailed",
-            reason=_cut(pod.message or "the pod failed"),
+            reason=cut(pod.message or "the pod failed"),
             pod=pod.name,
         )
     elif pod.unschedulable:
-        yield _unschedulable(pod, snapshot)
+        yield _unschedulable(pod, snapshot, autoscaler=autoscaler)
     else:
         yield from _mount_faults(pod, snapshot)
         for container in pod.containers:
-            if fault := _container_fault(pod, container, snapshot):
+            if fault := find_container_fault(pod, container, snapshot):
                 yield fault
 
 
-def _unschedulable(pod: Pod, snapshot: Snapshot) -> Fault:
-    growing = any(event.name == pod.name and event.reason == "TriggeredScaleUp" for event in snapshot.events)
+def _unschedulable(pod: Pod, snapshot: Snapshot, *, autoscaler: bool) -> Fault:
+    """Wait while a node or room may come: an autoscaler has ordered one, or is there and has not said that it cannot help."""
+    said = [event for event in snapshot.events if event.name == pod.name and event.reason in _SCALING | _NOT_SCALING]
+    last = max(said, key=lambda event: event.when, default=None)
+    scaling = autoscaler if last is None else last.reason in _SCALING
+    refusal = f"; the autoscaler: {cut(last.message)}" if last and not scaling else ""
     return Fault(
-        severity=Severity.WAITING if growing or _makes_room(snapshot) else Severity.TERMINAL,
+        severity=Severity.WAITING if scaling or _makes_room(snapshot) else Severity.TERMINAL,
         code="Unschedulable",
-        reason=f"no node can take the pod: {_cut(pod.unschedulable)}",
+        reason=f"no node can take the pod: {cut(pod.unschedulable)}{refusal}",
         pod=pod.name,
-        grace=_SETTLE,
+        grace=SETTLE,
         hint="lower the requests, or add a node",
     )
 
@@ -135,133 +105,12 @@ def _mount_faults(pod: Pod, snapshot: Snapshot) -> Iterator[Fault]:
     if any(not container.waiting for container in pod.containers):
         return
     for event in snapshot.events:
-        if event.name == pod.name and event.reason == "FailedMount" and _NOT_FOUND.search(event.message):
+        if event.name == pod.name and event.reason == "FailedMount" and NOT_FOUND.search(event.message):
             yield Fault(
                 severity=Severity.TERMINAL,
                 code="VolumeMissing",
-                reason=f"a volume cannot be mounted: {_cut(event.message)}",
+                reason=f"a volume cannot be mounted: {cut(event.message)}",
                 pod=pod.name,
-                grace=_SETTLE,
+                grace=SETTLE,
                 template=True,
             )
-
-
-def _container_fault(pod: Pod, container: Container, snapshot: Snapshot) -> Fault | None:
-    if container.waiting in _PULL or container.waiting in {"InvalidImageName", "ErrImageNeverPull"}:
-        return _image_fault(pod, container)
-    if container.waiting == "CreateContainerConfigError":
-        return _config_fault(pod, container)
-    if container.waiting in {"CrashLoopBackOff", "RunContainerError", "CreateContainerError", "StartError"}:
-        return _crash_fault(pod, container, snapshot)
-    if container.restarts > 0 and not container.ready:
-        return Fault(
-            severity=Severity.WAITING,
-            code="Restarted",
-            reason=f"{container.title} restarted {container.restarts} times: {describe_end(container)}",
-            pod=pod.name,
-            container=container.name,
-        )
-    return _probe_fault(pod, container, snapshot)
-
-
-def judge_pull(reason: str, message: str) -> tuple[Severity, str, str]:
-    """Say of a container that waits for its image whether that can heal, with the fault's code and its name for people."""
-    if reason in {"InvalidImageName", "ErrImageNeverPull"} or _NOT_FOUND.search(message):
-        return Severity.TERMINAL, "ImageNotFound", "the image is not there"
-    if _UNAUTHORISED.search(message):
-        return Severity.TERMINAL, "ImageUnauthorised", "the registry refuses the image"
-    return Severity.WAITING, "RegistryUnreachable", "the image cannot be pulled for now"
-
-
-def _image_fault(pod: Pod, container: Container) -> Fault:
-    severity, code, what = judge_pull(container.waiting, container.message)
-    return Fault(
-        severity=severity,
-        code=code,
-        reason=f"{container.title}: {what}: {_cut(container.message)}",
-        pod=pod.name,
-        container=container.name,
-        template=severity is Severity.TERMINAL,
-        hint="is the digest in the registry, and may the cluster pull it?",
-    )
-
-
-def _config_fault(pod: Pod, container: Container) -> Fault:
-    late = "failed to sync" in container.message
-    return Fault(
-        severity=Severity.WAITING if late else Severity.TERMINAL,
-        code="ConfigMissing",
-        reason=f"{container.title} cannot be made: {_cut(container.message)}",
-        pod=pod.name,
-        container=container.name,
-        grace=_SETTLE,
-        template=True,
-        hint="create the Secret or ConfigMap, or the key in it",
-    )
-
-
-def _crash_fault(pod: Pod, container: Container, snapshot: Snapshot) -> Fault:
-    crashed = container.waiting == "CrashLoopBackOff"
-    end = describe_end(container) if crashed else _cut(container.message)
-    probe = _last_event(pod, snapshot, "Unhealthy", ("Liveness", "Startup")) if crashed else ""
-    return Fault(
-        severity=Severity.TERMINAL,
-        code="CrashLoop" if crashed else container.waiting,
-        reason=f"{container.title} {'crashes again and again' if crashed else 'cannot start'}: {end}{f'; {probe}' if probe else ''}",
-        pod=pod.name,
-        container=container.name,
-        grace=0.0 if crashed else _SETTLE,
-        hint="the last log lines above say why",
-    )
-
-
-def _probe_fault(pod: Pod, container: Container, snapshot: Snapshot) -> Fault | None:
-    if container.ready or container.waiting or container.init:
-        return None
-    probe = _last_event(pod, snapshot, "Unhealthy", ("Readiness", "Startup", "Liveness"))
-    if not probe:
-        return None
-    grace = _readiness_grace(container, snapshot.template) if probe.startswith("Readiness") else None
-    return Fault(
-        severity=Severity.WAITING if grace is None else Severity.TERMINAL,
-        code="NotReady" if grace is None else "NeverReady",
-        reason=f"{container.title}: {probe}",
-        pod=pod.name,
-        container=container.name,
-        grace=grace or 0.0,
-    )
-
-
-def _readiness_grace(container: Container, template: Json) -> float | None:
-    """Return the seconds for which a started container may fail its readiness probe.
-
-    None while starting: without a startup probe nobody can tell a slow start from one that never ends, and the progress clock decides.
-    """
-    specs = template["spec"]["containers"]
-    spec: Json = next((item for item in specs if item["name"] == container.name), {})
-    if not container.started or not spec.get("startupProbe"):
-        return None
-    probe = spec.get("readinessProbe") or {}
-    window = probe.get("failureThreshold", 3) * probe.get("periodSeconds", 10)
-    return max(_READY, float(probe.get("initialDelaySeconds", 0) + 3 * window))
-
-
-def _last_event(pod: Pod, snapshot: Snapshot, reason: str, words: tuple[str, ...]) -> str:
-    found = [e for e in snapshot.events if e.name == pod.name and e.reason == reason and e.message.startswith(words)]
-    return _cut(max(found, key=lambda event: event.when).message) if found else ""
-
-
-def describe_end(container: Container) -> str:
-    """Say how a container ended last: `OOMKilled (exit code 137)`, `exit code 1`."""
-    if container.exit_code is None:
-        return "no exit code yet"
-    if "exec format error" in container.ended_message:
-        return f"exec format error: the image is for another processor (exit code {container.exit_code})"
-    if container.ended in {"", "Error", "Completed"}:
-        return f"exit code {container.exit_code}"
-    return f"{container.ended} (exit code {container.exit_code})"
-
-
-def _cut(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _TEXT else f"{line[: _TEXT - 1]}…"

@@ -6,7 +6,8 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.decisions.faults import Severity, judge_pull
+from pipeline.decisions.container_faults import judge_pull
+from pipeline.decisions.fault import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

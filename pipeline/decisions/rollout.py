@@ -6,12 +6,13 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.decisions.faults import Severity, find_faults, has_quorum
+from pipeline.decisions.fault import Severity
+from pipeline.decisions.faults import find_faults, has_quorum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.decisions.faults import Fault
+    from pipeline.decisions.fault import Fault
     from pipeline.decisions.snapshot import Json, Snapshot
 
 
@@ -31,6 +32,8 @@ class RolloutPolicy:
     """Without progress: no pod more available than ever before."""
     hold: float = 5.0
     """How long all pods must stay ready, without a restart, before the rollout counts as complete."""
+    autoscaler: bool = False
+    """Whether something may bring nodes: a pod without one is then waited for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +124,7 @@ def judge_rollout(
     """Judge one look, and return what to remember for the next. `now` is on the monotonic clock."""
     controller = judge_controller(snapshot.workload)
     observed = controller.reason != "the cluster has not seen the change yet"
-    faults = find_faults(snapshot) if observed else ()
+    faults = find_faults(snapshot, autoscaler=policy.autoscaler) if observed else ()
     progress = _advance(progress, snapshot, faults, now, complete=controller.phase is Phase.COMPLETE)
     for fault in faults:
         due = fault.severity is Severity.TERMINAL and now - progress.seen[fault.code] >= fault.grace

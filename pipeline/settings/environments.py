@@ -32,4 +32,8 @@ class Target:
     hold: float = key(
         "Seconds for which all pods must stay ready before a rollout is complete.", default=5.0, limit=between(0, 3600)
     )
+    autoscaler: bool | None = key(
+        "Whether something may bring nodes, so that a pod without one is waited for; by default the cluster is asked.",
+        default=None,
+    )
     migrate: bool = key("Whether a deploy migrates the database first, from the new image.", default=False)

@@ -20,25 +20,40 @@ OUTAGE = 30.0
 """Seconds for which the API server may be away while a rollout is followed or written."""
 
 
+class _Judge:
+    """Judges one look after the other, and keeps what the next needs."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._progress = Progress(since=site.context.clock.monotonic())
+        self._autoscaler = site.target.autoscaler
+
+    def judge(self, snapshot: Snapshot) -> RolloutVerdict:
+        target, now = self._site.target, self._site.context.clock.monotonic()
+        if self._autoscaler is None and any(pod.unschedulable for pod in snapshot.new_pods):
+            self._autoscaler = self._site.cluster.has_autoscaler()
+        policy = RolloutPolicy(timeout=target.timeout, hold=target.hold, autoscaler=bool(self._autoscaler))
+        verdict, self._progress = judge_rollout(snapshot, self._progress, policy, now)
+        return verdict
+
+
 def follow(site: Site, *, unblock: bool = False) -> tuple[RolloutVerdict, Snapshot]:
     """Look until the rollout is complete or has failed; each news is a line. Raises `Unknown` when the cluster stays away.
 
     `unblock`: remove the failed pods of earlier revisions that the rollout would wait for in vain.
     """
     context, shown = site.context, ""
-    policy = RolloutPolicy(timeout=site.target.timeout, hold=site.target.hold)
-    seen = context.clock.monotonic()
-    progress = Progress(since=seen)
+    seen, judge = context.clock.monotonic(), _Judge(site)
     with site.cluster.watch() as watching:
         while True:
             try:
                 snapshot = watching.look()
                 seen = context.clock.monotonic()
-                verdict, progress = judge_rollout(snapshot, progress, policy, seen)
+                verdict = judge.judge(snapshot)
                 if verdict.phase is not Phase.PROGRESSING:
                     # Watches are not of one moment, and one may lag: the verdict is passed on a look of its own.
                     snapshot = site.cluster.read_snapshot()
-                    verdict, progress = judge_rollout(snapshot, progress, policy, context.clock.monotonic())
+                    verdict = judge.judge(snapshot)
                 if unblock:
                     _unblock(site, snapshot)
             except Unknown as error:

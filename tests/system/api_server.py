@@ -53,6 +53,8 @@ class ApiServer(http.server.ThreadingHTTPServer):
         """`list pods` or `watch pods` or `get deployments`, and the query."""
         self.plan: dict[str, list[Fault]] = defaultdict(list)
         """Faults by the same words; used up one by one."""
+        self.elsewhere: dict[str, int] = {"/api/v1/namespaces/shop": 200}
+        """Status of each path outside the namespace; 404 for all others."""
         self.collections: dict[str, Collection] = defaultdict(Collection)
 
     def put(self, resource: str, name: str, **document: Any) -> None:
@@ -110,6 +112,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, _, text = self.path.partition("?")
+        if "/namespaces/shop/" not in path:
+            status = self.server.elsewhere.get(path, 404)
+            return self._send(status, {"kind": "Status", "message": f"{path}: {status}"})
         query = dict(urllib.parse.parse_qsl(text))
         resource, _, name = path.partition("/namespaces/shop/")[2].partition("/")
         verb = "get" if name else "watch" if "watch" in query else "list"
@@ -122,11 +127,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.server.token and self.headers["Authorization"] != f"Bearer {self.server.token}":
             fault = Fault(status=401)
         if fault.status:
-            self._refuse(fault)
-        elif verb == "watch":
-            self._stream(self.server.collections[resource], int(query["resourceVersion"]), fault)
-        else:
-            self._tell(self.server.collections[resource], name)
+            return self._refuse(fault)
+        if verb == "watch":
+            return self._stream(self.server.collections[resource], int(query["resourceVersion"]), fault)
+        return self._tell(self.server.collections[resource], name)
 
     def _tell(self, collection: Collection, name: str) -> None:
         with self.server.changed:

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.timeout(60)
 _LONG = 20.0
 """Seconds that anything may take on a loaded machine."""
 BOOKMARK = b'{"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "900"}}}\n'
+STATUS = "/api/v1/namespaces/kube-system/configmaps/cluster-autoscaler-status"
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}
 
 
@@ -281,3 +282,20 @@ def test_the_first_look_fails_when_nobody_is_there(tmp_path: Path, api: ApiServe
 
     with cluster.watch() as watched, pytest.raises(PipelineError, match="does not answer"):
         watched.look()
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        pytest.param({}, False, id="neither"),
+        pytest.param({"/apis/karpenter.sh": 200}, True, id="Karpenter"),
+        pytest.param({STATUS: 200}, True, id="cluster-autoscaler"),
+        pytest.param({STATUS: 403}, False, id="its status may not be read"),
+        pytest.param({"/apis/karpenter.sh": 403, STATUS: 200}, True, id="the first may not be asked for"),
+    ],
+)
+def test_autoscalers(api: ApiServer, tmp_path: Path, status: dict[str, int], *, found: bool) -> None:
+    api.elsewhere.update(status)
+    kube = open_kube(api.write_kubeconfig(tmp_path), None)
+
+    assert KubernetesCluster(kube, SystemClock(), "shop", "Deployment", "shop").has_autoscaler() is found

@@ -165,8 +165,8 @@ QUOTA = {"type": "ReplicaFailure", "status": "True", "message": "pods is forbidd
         pytest.param(
             look(pod(restarts=1, exit_code=1)), 59, Phase.PROGRESSING, "restarted 1 times", id="restarted once"
         ),
-        pytest.param(look(pod(**NO_KEY)), 2.9, Phase.PROGRESSING, "couldn't find key", id="key within grace"),
-        pytest.param(look(pod(**NO_KEY)), 3.0, Phase.FAILED, "couldn't find key", id="key after grace"),
+        pytest.param(look(pod(**NO_KEY)), 0.9, Phase.PROGRESSING, "couldn't find key", id="key within grace"),
+        pytest.param(look(pod(**NO_KEY)), 1.0, Phase.FAILED, "couldn't find key", id="key after grace"),
         pytest.param(
             look(pod(waiting="CreateContainerConfigError", message="failed to sync secret cache")),
             10,
@@ -319,3 +319,46 @@ def test_a_restart_breaks_the_hold() -> None:
         verdict, progress = judge_rollout(look(pod(ready=True, restarts=restarts), **status), progress, POLICY, now)
 
     assert (verdict.phase, progress.steady) == (Phase.PROGRESSING, 4.0)
+
+
+def scaling(*reasons: str) -> tuple[Event, ...]:
+    """What an autoscaler says of the pod, one after the other."""
+    return tuple(
+        Event(name="b", reason=reason, message=f"said {at}", when=f"2026-01-01T00:00:0{at}Z")
+        for at, reason in enumerate(reasons)
+    )
+
+
+@pytest.mark.parametrize(
+    ("autoscaler", "events", "phase"),
+    [
+        pytest.param(False, (), Phase.FAILED, id="none"),
+        pytest.param(True, (), Phase.PROGRESSING, id="one that has said nothing yet"),
+        pytest.param(False, scaling("TriggeredScaleUp"), Phase.PROGRESSING, id="cluster-autoscaler brings a node"),
+        pytest.param(False, scaling("Nominated"), Phase.PROGRESSING, id="Karpenter brings a node"),
+        pytest.param(True, scaling("NotTriggerScaleUp"), Phase.FAILED, id="it cannot help"),
+        pytest.param(True, scaling("NotTriggerScaleUp", "TriggeredScaleUp"), Phase.PROGRESSING, id="now it can"),
+        pytest.param(True, scaling("TriggeredScaleUp", "NotTriggerScaleUp"), Phase.FAILED, id="now it cannot"),
+        pytest.param(
+            True, (Event(name="other", reason="NotTriggerScaleUp", message=""),), Phase.PROGRESSING, id="of another pod"
+        ),
+    ],
+)
+def test_a_pod_without_a_node_waits_for_an_autoscaler(
+    *, autoscaler: bool, events: tuple[Event, ...], phase: Phase
+) -> None:
+    """While one may help; the scheduler's own grace of three seconds is over."""
+    policy, progress = RolloutPolicy(timeout=60, hold=5, autoscaler=autoscaler), Progress(since=0)
+    for now in (0.0, 3.0):
+        verdict, progress = judge_rollout(look(FULL, events=events), progress, policy, now)
+
+    assert verdict.phase is phase
+    assert ("the autoscaler: said" in verdict.reason) == (phase is Phase.FAILED and bool(events))
+
+
+def test_an_autoscaler_has_only_the_rollouts_time() -> None:
+    policy, progress = RolloutPolicy(timeout=60, hold=5, autoscaler=True), Progress(since=0)
+    for now in (0.0, 60.0):
+        verdict, progress = judge_rollout(look(FULL), progress, policy, now)
+
+    assert verdict.phase is Phase.FAILED

@@ -166,6 +166,28 @@ def test_what_cannot_begin(
     assert cluster.patches == []
 
 
+@pytest.mark.parametrize(
+    ("setting", "found", "asked", "seconds"),
+    [
+        pytest.param({}, False, 1, 3, id="none is found"),
+        pytest.param({}, True, 1, 20, id="one is found"),
+        pytest.param({"autoscaler": True}, False, 0, 20, id="one is configured"),
+        pytest.param({"autoscaler": False}, True, 0, 3, id="none is configured"),
+    ],
+)
+def test_a_pod_without_a_node_is_given_time_where_an_autoscaler_is(
+    tmp_path: Path, setting: dict[str, Any], *, found: bool, asked: int, seconds: float
+) -> None:
+    """The cluster is asked once, and only if nobody has said it; the limit is the environment's own 20 s then, and 3 s else."""
+    cluster = FakeCluster(crowded=True, autoscaler=found)
+    world = make(tmp_path, cluster, **setting)
+    with pytest.raises(RolledBack, match="no node can take the pod: 0/3 nodes"):
+        deploy.run(world.context, ["test", "--image", BAD])
+
+    assert cluster.asked_for_autoscaler == asked
+    assert seconds <= world.clock.seconds < seconds + 17
+
+
 def test_without_watch_it_goes_on_and_says_so_once(tmp_path: Path) -> None:
     """Listing again and again shows the same."""
     cluster = FakeCluster(missing=frozenset({"watch pods", "watch events"}))
