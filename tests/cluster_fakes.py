@@ -59,8 +59,8 @@ class FakeCluster:
     """How the next writes end without an answer: whether they are made all the same, and what the caller sees instead."""
     silent: int = 0
     """How many plain looks at the workload fail after a write without an answer."""
-    foreign: bool = False
-    """Whether somebody else deploys while this deploy is followed."""
+    foreign: dict[str, Any] | None = None
+    """The template that somebody else writes while this deploy is followed."""
 
     crowded: bool = False
     """Whether pods of the bad image find no node."""
@@ -120,8 +120,7 @@ class FakeCluster:
             self.outage -= 1
             raise Unknown("nobody answers")
         if self.foreign and self.image != "shop:old":
-            self.foreign = False
-            self.workload["spec"]["template"] = template(BAD)
+            self.workload["spec"]["template"], self.foreign = self.foreign, None
             self._control()
         snapshot = self.read_workload()
         assert snapshot.current is not None
@@ -158,7 +157,7 @@ class FakeCluster:
     def patch(self, operations: list[dict[str, Any]], *, dry_run: bool = False) -> dict[str, Any]:
         assert operations[0]["value"] == self.workload["metadata"]["resourceVersion"]
         if dry_run:
-            return self.workload
+            return copy.deepcopy(self.workload)
         if self.conflicts:
             self.conflicts -= 1
             raise Conflict("changed in this moment")
@@ -168,7 +167,7 @@ class FakeCluster:
         if error:
             self.unanswered = True
             raise error
-        return self.workload
+        return copy.deepcopy(self.workload)
 
     def _make(self, operations: list[dict[str, Any]]) -> None:
         self.patches.append(operations)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from pipeline.decisions.snapshot import Revision, Snapshot
+    from pipeline.decisions.snapshot import Json, Revision, Snapshot
     from pipeline.stages.context import Context
 
 _DIGEST = re.compile(r"\S+@sha256:[0-9a-f]{64}")
@@ -156,8 +156,7 @@ def _transact(deploy: Deploy) -> Outcome:
     if site.target.migrate:
         with report.phase("Migrate"):
             report.line(migrate_environment(site.context, site.environment, deploy.image).reason)
-    _apply(deploy)
-    deploy = replace(deploy, began=site.context.clock.now())
+    deploy = replace(deploy, written=_apply(deploy), began=site.context.clock.now())
     try:
         verdict, snapshot = _judge(deploy)
     except PipelineError as error:
@@ -183,12 +182,12 @@ def _transact(deploy: Deploy) -> Outcome:
     )
 
 
-def _apply(deploy: Deploy) -> None:
-    """Write the change. However it ends: either the workload is as it was, or the error says what was done about it."""
+def _apply(deploy: Deploy) -> Json:
+    """Write the change and return the template that came of it. However it ends: either the workload is as it was, or the error says what was done about it."""
     site = deploy.site
     try:
         with site.context.report.phase("Apply"):
-            write(site, lambda now: _release(deploy, require_same(now, deploy.before)))
+            return write(site, lambda now: _release(deploy, require_same(now, deploy.before)))
     except AnswerLost as error:
         raise _unsure(deploy, error) from None
     except KeyboardInterrupt:
@@ -222,7 +221,7 @@ def _judge(deploy: Deploy) -> tuple[RolloutVerdict, Snapshot]:
     """Follow and verify what was written."""
     site, report = deploy.site, deploy.site.context.report
     with report.phase("Follow"):
-        verdict, snapshot = follow(site, unblock=True)
+        verdict, snapshot = follow(site, deploy.written)
     if verdict.phase is Phase.COMPLETE:
         with report.phase("Verify"):
             problem = check(site, snapshot)

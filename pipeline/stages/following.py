@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.decisions.rollback import find_stuck
 from pipeline.decisions.rollout import Phase, Progress, RolloutPolicy, judge_rollout
-from pipeline.errors import Unknown
+from pipeline.decisions.snapshot import without_hash
+from pipeline.errors import StageFailed, Unknown
 
 if TYPE_CHECKING:
     from pipeline.decisions.rollout import RolloutVerdict
-    from pipeline.decisions.snapshot import Snapshot
+    from pipeline.decisions.snapshot import Json, Snapshot
     from pipeline.stages.context import Context
     from pipeline.stages.transaction import Site
 
@@ -37,10 +38,11 @@ class _Judge:
         return verdict
 
 
-def follow(site: Site, *, unblock: bool = False) -> tuple[RolloutVerdict, Snapshot]:
+def follow(site: Site, ours: Json | None = None) -> tuple[RolloutVerdict, Snapshot]:
     """Look until the rollout is complete or has failed; each news is a line. Raises `Unknown` when the cluster stays away.
 
-    `unblock`: remove the failed pods of earlier revisions that the rollout would wait for in vain.
+    `ours`: the template that was written to be followed. Failed pods of earlier revisions that its rollout would wait for in vain are
+    removed; and when somebody writes another one, that is not ours to judge: raises `StageFailed`.
     """
     context, shown = site.context, ""
     seen, judge = context.clock.monotonic(), _Judge(site)
@@ -54,7 +56,8 @@ def follow(site: Site, *, unblock: bool = False) -> tuple[RolloutVerdict, Snapsh
                     # Watches are not of one moment, and one may lag: the verdict is passed on a look of its own.
                     snapshot = site.cluster.read_snapshot()
                     verdict = judge.judge(snapshot)
-                if unblock:
+                if ours is not None:
+                    _require_ours(snapshot, ours)
                     _unblock(site, snapshot)
             except Unknown as error:
                 if context.clock.monotonic() - seen > OUTAGE:
@@ -66,6 +69,11 @@ def follow(site: Site, *, unblock: bool = False) -> tuple[RolloutVerdict, Snapsh
             if verdict.phase is not Phase.PROGRESSING:
                 return verdict, snapshot
             watching.wait(INTERVAL)
+
+
+def _require_ours(snapshot: Snapshot, ours: Json) -> None:
+    if without_hash(snapshot.template) != ours:
+        raise StageFailed(f"somebody else has changed {snapshot.name} meanwhile")
 
 
 def _unblock(site: Site, snapshot: Snapshot) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.decisions.rollback import Patch
-    from pipeline.decisions.snapshot import Revision, Snapshot
+    from pipeline.decisions.snapshot import Json, Revision, Snapshot
     from pipeline.stages.context import Context
     from pipeline.stages.transaction import Site
 
@@ -83,13 +83,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _go(site: Site, before: Snapshot, target: Revision, cause: str) -> Outcome:
     began = site.context.clock.now()
     try:
-        write(site, lambda now: _undo(site, now, before, target, cause))
+        written = write(site, lambda now: _undo(site, now, before, target, cause))
     except AnswerLost as error:
         raise NotRolledBack(
             f"not known whether revision {target.number} was put back: {error.message}",
             hint=f"when the cluster answers again: nox -s status -- {site.environment}",
         ) from None
-    return _finish(site, target, before, began)
+    return _finish(site, target, before, written, began)
 
 
 def _announce(site: Site, target: Revision, ending: Ending, reason: str, seconds: float) -> None:
@@ -118,12 +118,12 @@ def _undo(site: Site, now: Snapshot, before: Snapshot, target: Revision, cause: 
     return build_undo(now, target, cause=cause, ledger=ledger)
 
 
-def _finish(site: Site, target: Revision, before: Snapshot, began: dt.datetime) -> Outcome:
+def _finish(site: Site, target: Revision, before: Snapshot, written: Json, began: dt.datetime) -> Outcome:
     """Follow and verify. From here on an error leaves the workload changed."""
     snapshot = None
     try:
         with site.context.report.phase("Follow"):
-            verdict, snapshot = follow(site, unblock=True)
+            verdict, snapshot = follow(site, written)
         if verdict.phase is Phase.FAILED:
             raise StageFailed(verdict.reason)
         with site.context.report.phase("Verify"):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.decisions.history import Mark
     from pipeline.decisions.permissions import Permission
     from pipeline.decisions.rollback import Patch
-    from pipeline.decisions.snapshot import Snapshot
+    from pipeline.decisions.snapshot import Json, Snapshot
     from pipeline.settings.environments import Target
     from pipeline.stages.context import Context
 
@@ -147,8 +147,10 @@ class AnswerLost(Unknown):
     """A change was sent, and whether it was made could not be read afterwards."""
 
 
-def write(site: Site, build: Callable[[Snapshot], Patch]) -> None:
+def write(site: Site, build: Callable[[Snapshot], Patch]) -> Json:
     """Read, build the patch and write it, again when the workload changed in between: its controller writes as well.
+
+    Returns the pod template that the workload has now, as the API server completed it.
 
     `build` looks at what is there now, and raises when that is no longer what the patch is meant for. A write without an answer may have
     been made: the workload itself is asked, for as long as an outage may last. Raises `AnswerLost` when it cannot be read by then.
@@ -160,9 +162,9 @@ def write(site: Site, build: Callable[[Snapshot], Patch]) -> None:
         try:
             now = site.cluster.read_workload()
             if any(is_applied(patch, now.workload) for patch in unanswered):
-                return
+                return without_hash(now.template)
             unanswered.append(build(now))
-            site.cluster.patch(unanswered[-1])
+            return without_hash(site.cluster.patch(unanswered[-1])["spec"]["template"])
         except Conflict:
             unanswered.pop()
             conflicts += 1
@@ -173,8 +175,6 @@ def write(site: Site, build: Callable[[Snapshot], Patch]) -> None:
                 raise AnswerLost(error.message, hint=error.hint) if unanswered else error from None
             site.context.report.line(error.message, style="dim")
             clock.sleep(INTERVAL)
-        else:
-            return
 
 
 def show_change(site: Site, before: Snapshot, patch: Patch) -> None:

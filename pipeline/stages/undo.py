@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.decisions.history import Mark, image_of, write_ledger
 from pipeline.decisions.rollback import build_undo
 from pipeline.decisions.rollout import Phase
+from pipeline.decisions.snapshot import without_hash
 from pipeline.errors import NotRolledBack, PipelineError, StageFailed
 from pipeline.stages.following import follow
 from pipeline.stages.incident import finish_report, save_evidence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.decisions.rollback import Patch
     from pipeline.decisions.rollout import RolloutVerdict
-    from pipeline.decisions.snapshot import Revision, Snapshot
+    from pipeline.decisions.snapshot import Json, Revision, Snapshot
     from pipeline.stages.transaction import Site
 
 
@@ -35,6 +36,8 @@ class Deploy:
     """Where a failure goes back to."""
     began: dt.datetime | None = None
     """When the change was written."""
+    written: Json | None = None
+    """The template that was written; None as long as its answer is not there."""
     commit: str = ""
     version: str = ""
     record: Mapping[str, str] = field(default_factory=dict)
@@ -68,8 +71,7 @@ def _go_back(deploy: Deploy, reason: str) -> Snapshot:
     if deploy.fallback is None:
         raise StageFailed("there is no earlier revision that is known to be good")
     with report.phase(f"Roll back to revision {deploy.fallback.number}"):
-        write(site, lambda now: _undo(deploy, now, reason))
-        back, after = follow(site, unblock=True)
+        back, after = follow(site, write(site, lambda now: _undo(deploy, now, reason)))
         if back.phase is Phase.FAILED:
             raise StageFailed(back.reason)
     with report.phase("Verify what is back"):
@@ -80,10 +82,17 @@ def _go_back(deploy: Deploy, reason: str) -> Snapshot:
 
 def _undo(deploy: Deploy, now: Snapshot, reason: str) -> Patch:
     assert deploy.fallback is not None  # noqa: S101  # the caller has looked
-    if image_of(now.template, deploy.site.target.container) != deploy.image:
+    if not _is_ours(deploy, now):
         raise StageFailed("somebody else has changed it meanwhile, so it is left alone")
     current, ledger = now.current, None
     if current is not None and current.name != deploy.fallback.name:
         ledger = write_ledger(now, current.name, make_entry(deploy.site, Mark.BAD, reason))
     cause = f"rollback to revision {deploy.fallback.number} by {deploy.site.who}"
     return build_undo(now, deploy.fallback, cause=cause, ledger=ledger)
+
+
+def _is_ours(deploy: Deploy, now: Snapshot) -> bool:
+    """Tell whether the workload has what this deploy wrote. After an interrupt in the middle of the write only the image tells."""
+    if deploy.written is None:
+        return image_of(now.template, deploy.site.target.container) == deploy.image
+    return without_hash(now.template) == deploy.written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -73,10 +74,15 @@ def digest() -> str:
 def build_empty(folder: Path) -> str:
     """Build and push an image that can be pulled and has no program to start; its reference by digest."""
     (folder / "Dockerfile").write_text("FROM scratch\nLABEL empty=true\n")
-    name, file = f"{registry()}/deployenv/empty", folder / "metadata.json"
-    options = ["--quiet", "--push", "--tag", f"{name}:1", "--metadata-file", str(file)]
+    return build_image(folder, "empty")
+
+
+def build_image(folder: Path, name: str) -> str:
+    """Build and push what the folder's Dockerfile says; its reference by digest."""
+    repository, file = f"{registry()}/deployenv/{name}", folder / "metadata.json"
+    options = ["--quiet", "--push", "--tag", f"{repository}:1", "--metadata-file", str(file)]
     subprocess.run(["docker", "buildx", "build", *options, str(folder)], check=True, capture_output=True)
-    return f"{name}@{json.loads(file.read_text())['containerimage.digest']}"
+    return f"{repository}@{json.loads(file.read_text())['containerimage.digest']}"
 
 
 def shop(mode: str = "", **more: Any) -> dict[str, Any]:
@@ -106,12 +112,18 @@ def namespace(tmp_path: Path) -> Iterator[str]:
         yield name
 
 
-def pipeline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a stage as its user does."""
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start a stage as its user does."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "CI": ""}
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline", *arguments], cwd=folder, env=env, text=True, capture_output=True, check=False
-    )
+    argv = [sys.executable, "-m", "pipeline", *arguments]
+    return subprocess.Popen(argv, cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def pipeline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a stage to its end."""
+    with start(folder, *arguments) as child:
+        stdout, stderr = child.communicate()
+    return subprocess.CompletedProcess(child.args, child.returncode, stdout, stderr)
 
 
 def marks(folder: Path) -> list[tuple[int, str]]:
@@ -142,6 +154,26 @@ def test_good_then_bad_then_back(tmp_path: Path, namespace: str) -> None:
     assert running(namespace)["image"] == good
     assert [mark for _, mark in marks(tmp_path)] == ["unknown", "bad", "verified"]
     assert list(tmp_path.glob("reports/incident-*/events.json"))
+
+
+def test_two_deploys_at_once(tmp_path: Path, namespace: str) -> None:
+    """The later one wins; the earlier one says that it was overtaken, and claims and undoes nothing."""
+    (tmp_path / "pyproject.toml").write_text(PROJECT.format(namespace=namespace).replace("hold = 1", "hold = 10"))
+    apply(namespace, shop())
+    assert pipeline(tmp_path, "verify", "test").returncode == 0
+    (tmp_path / "Dockerfile").write_text("FROM python:3.13-slim\nLABEL other=true\n")
+    other = build_image(tmp_path, "other")
+
+    with start(tmp_path, "deploy", "test", "--image", digest()) as earlier:
+        assert earlier.stdout
+        before = "".join(itertools.takewhile(lambda line: "Follow" not in line, earlier.stdout))
+        later = pipeline(tmp_path, "deploy", "test", "--image", other)
+        after, _ = earlier.communicate()
+
+    assert (earlier.returncode, "somebody else has changed shop meanwhile" in after) == (5, True), before + after
+    assert later.returncode == 0, later.stdout + later.stderr
+    assert running(namespace)["image"] == other
+    assert [mark for _, mark in marks(tmp_path)] == ["verified", "unknown", "verified"]
 
 
 @pytest.mark.parametrize(

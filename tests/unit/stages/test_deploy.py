@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from tests.fakes import make_world
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+OTHER, NEWER = (f"shop@sha256:{letter * 64}" for letter in "ef")
 
 
 def test_a_good_image_is_kept(tmp_path: Path) -> None:
@@ -288,14 +291,32 @@ def test_a_write_that_meets_another_is_built_again(tmp_path: Path, conflicts: in
     assert (cluster.image == GOOD) is kept
 
 
-def test_somebody_elses_deploy_is_left_alone(tmp_path: Path) -> None:
-    """It came in between and is bad; undoing it is not ours to decide."""
-    cluster = FakeCluster(foreign=True)
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        pytest.param(template(BAD), id="a bad image"),
+        pytest.param(template(OTHER), id="a good image"),
+        pytest.param({**template(GOOD), "metadata": {"annotations": {"restartedAt": "now"}}}, id="a restart of ours"),
+    ],
+)
+@pytest.mark.parametrize("stage", ["deploy", "rollback"])
+def test_somebody_elses_change_is_left_alone(tmp_path: Path, stage: str, theirs: dict[str, Any]) -> None:
+    """It came in between: neither is it undone, nor is it called ours and verified."""
+    cluster = FakeCluster()
+    context = make(tmp_path, cluster).context
+    if stage == "rollback":
+        deploy.run(context, ["test", "--image", GOOD])
+        deploy.run(context, ["test", "--image", NEWER])
+    cluster.foreign = copy.deepcopy(theirs)
 
-    with pytest.raises(NotRolledBack, match="somebody else has changed it"):
-        deploy.run(make(tmp_path, cluster).context, ["test", "--image", GOOD])
+    with pytest.raises(NotRolledBack, match="somebody else has changed"):
+        if stage == "deploy":
+            deploy.run(context, ["test", "--image", GOOD])
+        else:
+            rollback.run(context, ["2", "--environment", "test"])
 
-    assert cluster.image == BAD
+    assert cluster.workload["spec"]["template"] == theirs
+    assert "verified" not in marks(cluster).get(cluster.revisions[-1].name, "")
 
 
 @pytest.mark.parametrize(
