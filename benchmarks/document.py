@@ -32,7 +32,10 @@ def update_document(text: str, sections: Sequence[Section], circumstances: str) 
 
 def render_section(section: Section, circumstances: str) -> str:
     """Render one section as Markdown."""
-    lines = [f"## {section.title}", "", section.text, "", "| command | median |", "|---|---:|"]
+    lines = [f"## {section.title}", "", section.text, ""]
+    for table in section.tables:
+        lines += [_show_cells(table.columns), "|---" * len(table.columns) + "|", *map(_show_cells, table.rows), ""]
+    lines += ["| command | median |", "|---|---:|"]
     lines += [f"| {row.name} | {_show_row(row)} |" for row in section.rows]
     if section.ratios:
         lines += ["", "| ratio | measured | limit | |", "|---|---:|---:|---|", *map(_show_ratio, section.ratios)]
@@ -42,7 +45,8 @@ def render_section(section: Section, circumstances: str) -> str:
 def show_section(section: Section) -> str:
     """Render one section for a terminal."""
     width = max((len(row.name) for row in section.rows), default=0)
-    lines = [f"{section.title}", *(f"  {row.name.ljust(width)}  {_show_row(row)}" for row in section.rows)]
+    lines = [section.title, *(f"  {' · '.join(cells)}" for table in section.tables for cells in table.rows)]
+    lines += [*(f"  {row.name.ljust(width)}  {_show_row(row)}" for row in section.rows)]
     for one in section.ratios:
         limit = "" if one.limit is None else f" (limit {one.limit:.2f}) {'✓' if one.met else '✗ missed'}"
         lines.append(f"  → {one.name}: {one.value:.2f}{limit}")
@@ -54,6 +58,10 @@ def write_json(file: Path, sections: Sequence[Section], facts: Mapping[str, obje
     file.parent.mkdir(parents=True, exist_ok=True)
     document = {"format": 1, **facts, "sections": {section.name: section.dump() for section in sections}}
     file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _show_cells(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _show_row(row: Row) -> str:

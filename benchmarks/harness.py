@@ -52,6 +52,14 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table of its own shape, in words."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ratio:
     """What must hold: `ours / peer <= limit`, both in seconds. A limit of None is information."""
 
@@ -80,6 +88,8 @@ class Section:
     text: str
     rows: Sequence[Row]
     ratios: Sequence[Ratio]
+    tables: Sequence[Table] = ()
+    """Shown before the rows."""
     seconds: float = 0.0
     """How long the measuring took."""
 
@@ -93,6 +103,7 @@ class Section:
         ratios = [{**vars(one), "value": round(one.value, 3), "met": one.met} for one in self.ratios]
         return {
             "title": self.title,
+            "tables": [[dict(zip(table.columns, row, strict=True)) for row in table.rows] for table in self.tables],
             "rows": [vars(row) for row in self.rows],
             "ratios": ratios,
             "seconds": round(self.seconds, 1),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.polling import Clock
     from tests.fakes import World
 
-GOOD, BAD, SICK, GONE = (f"shop@sha256:{letter * 64}" for letter in "abcd")
+GOOD, BAD, SICK, GONE, OTHER = (f"shop@sha256:{letter * 64}" for letter in "abcde")
 
 
 def template(image: str) -> dict[str, Any]:

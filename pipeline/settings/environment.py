@@ -37,6 +37,18 @@ class Environment:
     color: bool | None
     """False by `NO_COLOR`, True by `FORCE_COLOR`, else None: the terminal decides."""
 
+    @property
+    def run_url(self) -> str:
+        """Address of this run on its platform's pages; empty where there is none.
+
+        Sources: https://docs.github.com/actions/reference/variables-reference, https://docs.gitlab.com/ci/variables/predefined_variables/
+        """
+        get = self.variables.get
+        server, repository, run = (get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
+        if self.platform is Platform.GITHUB:
+            return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""
+        return get("CI_JOB_URL", "") or get("CI_PIPELINE_URL", "") if self.platform is Platform.GITLAB else ""
+
 
 def parse_environment(variables: Mapping[str, str]) -> Environment:
     """Find out the platform and the wishes about colour (no-color.org)."""

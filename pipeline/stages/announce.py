@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 DOTENV = "deploy.env"
 """GitLab's dotenv report, in the folder of reports."""
+_RUNS = frozenset({Ending.DEPLOYED, Ending.WENT_BACK})
+"""Endings after which the notice's version is what runs. One that was undone was never marked as deployed."""
 
 
 def announce(context: Context, notice: Notice) -> tuple[str, ...]:
@@ -52,6 +54,7 @@ def tell_ending(site: Site, notice: Notice) -> None:
         environment=site.environment,
         who=site.who,
         service_url=site.target.url or "",
+        run_url=context.settings.environment.run_url,
     )
     try:
         announce(context, whole)
@@ -91,7 +94,7 @@ def _mark_in_sentry(context: Context, notice: Notice) -> Iterator[str]:
     sentry = open_sentry(context)
     if isinstance(sentry, str):
         yield sentry
-    elif sentry is not None and notice.ending is Ending.DEPLOYED and notice.version:
+    elif sentry is not None and notice.ending in _RUNS and notice.version:
         now = context.clock.now()
         request = mark_deploy(sentry.target, notice.version, notice.environment, now, notice.service_url)
         if problem := sentry.send("deploy", request):

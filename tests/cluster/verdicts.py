@@ -22,7 +22,7 @@ from tests.cluster.kube import ROOT, apply, get, kubectl, new_namespace, registr
 from tests.cluster.slow_registry import open_slow_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _SERVER = """
@@ -71,6 +71,7 @@ definitive = 2
 """
 CAP = 60.0
 """Seconds for which `kubectl rollout status` may run beside a bad deploy."""
+PROGRAM = ("-m", "pipeline")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +84,8 @@ class Case:
     """What the new image does."""
     shows: str = ""
     """Pattern in the cluster's own words (new pods, events, conditions) from which on it shows the fault."""
+    grace: float = 0.0
+    """Seconds for which the pattern must have been there before that is a fault at all; see docs/architecture.md."""
     change: Callable[[dict[str, Any]], None] | None = None
     """Edits the Deployment before; then `kubectl apply`, `verify` and `rollback` are what is run: `deploy` changes images only."""
     prepare: Callable[[str], None] | None = None
@@ -247,9 +250,11 @@ class _Process:
         return "\n".join(line for _, line in self.lines)
 
 
-def _run(folder: Path, *arguments: str, at_apply: Callable[[], None] | None = None) -> _Process:
+def _run(
+    folder: Path, *arguments: str, at_apply: Callable[[], None] | None = None, program: Sequence[str] = PROGRAM
+) -> _Process:
     env = {**os.environ, "PYTHONPATH": str(ROOT), "CI": "", "PYTHONUNBUFFERED": "1"}
-    argv = [sys.executable, "-m", "pipeline", *arguments]
+    argv = [sys.executable, *program, *arguments]
     pipe, out = subprocess.PIPE, subprocess.STDOUT
     with subprocess.Popen(argv, cwd=folder, env=env, text=True, stdout=pipe, stderr=out) as process:
         assert process.stdout is not None
@@ -285,8 +290,8 @@ class _Beside:
             self._thread.join(CAP + 10)
 
 
-def run_case(case: Case, folder: Path) -> Ended:
-    """Start the first version, verify it, make the change, and follow it to its end."""
+def run_case(case: Case, folder: Path, program: Sequence[str] = PROGRAM) -> Ended:
+    """Start the first version, verify it, make the change, and follow it to its end. `program`: what Python runs for the change."""
     with new_namespace("verdict") as namespace:
         folder.mkdir(parents=True, exist_ok=True)
         text = _PROJECT.format(namespace=namespace, hold=case.hold, timeout=case.timeout)
@@ -300,10 +305,12 @@ def run_case(case: Case, folder: Path) -> Ended:
         assert verified.code == 0, verified.text
         if case.prepare:
             case.prepare(namespace)
-        return _change(case, folder, namespace, first, shop)
+        return _change(case, folder, namespace, first, shop, program)
 
 
-def _change(case: Case, folder: Path, namespace: str, first: str, shop: dict[str, Any]) -> Ended:
+def _change(
+    case: Case, folder: Path, namespace: str, first: str, shop: dict[str, Any], program: Sequence[str]
+) -> Ended:
     port = get(namespace, "service", "shop")["spec"]["ports"][0]["nodePort"]
     watch, beside = _Watch(), _Beside(namespace)
     loops = (lambda: _ask(port, watch), lambda: _look(namespace, case.shows, watch))
@@ -322,10 +329,32 @@ def _change(case: Case, folder: Path, namespace: str, first: str, shop: dict[str
                 done = _run(folder, "verify", "test")
                 back = _run(folder, "rollback", "--environment", "test") if done.code else None
             else:
-                done = _run(folder, "deploy", "test", "--image", image, at_apply=beside.start)
+                done = _run(folder, "deploy", "test", "--image", image, at_apply=beside.start, program=program)
     ended = (back or done).ended
     beside.join() if not case.reason else None
     return _sum_up(case, done, back, watch, beside, namespace, first, begun=begun, ended=ended)
+
+
+def wait_with_kubectl(case: Case, folder: Path) -> tuple[float, bool]:
+    """Make the same change with kubectl alone: seconds until `rollout status` has an answer or its cap, and whether it said success."""
+    with new_namespace("verdict-kubectl") as namespace:
+        shop = make_shop(build("good", folder / "first", "1"))
+        if case.base:
+            case.base(shop)
+        apply(namespace, shop)
+        kubectl("rollout", "status", "deployment/shop", "-n", namespace, "--timeout=120s")
+        if case.prepare:
+            case.prepare(namespace)
+        changed = json.loads(json.dumps(shop))
+        if case.change:
+            case.change(changed)
+        else:
+            _container(changed)["image"] = build(case.mode, folder / "second", case.answers)
+        apply(namespace, changed)
+        beside = _Beside(namespace)
+        beside.start()
+        beside.join()
+        return beside.ended - beside.begun, beside.code == 0
 
 
 def _write_build(folder: Path, image: str) -> None:
@@ -363,7 +392,7 @@ def _sum_up(
         answered=watch.answered,
         failures=watch.failures,
         seconds=ended - begun,
-        detect=max(0.0, judged - watch.shown) if seen and judged and watch.shown else None,
+        detect=max(0.0, judged - watch.shown - case.grace) if seen and judged and watch.shown else None,
         recover=ended - judged if seen and judged else None,
         kubectl=beside.ended - beside.begun if beside.code == 0 else None,
         behind=done.ended - beside.ended if beside.code == 0 else None,
@@ -415,7 +444,7 @@ def _passwords(namespace: str) -> None:
 CASES: Mapping[str, Case] = {
     "crash after 20 s": Case(mode="late", reason="crashes again and again: exit code 1", shows="CrashLoopBackOff"),
     "readiness never true": Case(
-        mode="unready", reason="Readiness probe failed.*500", shows="Readiness probe failed.*500"
+        mode="unready", reason="Readiness probe failed.*500", shows="Readiness probe failed.*500", grace=10.0
     ),
     "image pulled slowly": Case(delay=3.0),
     "crash at start": Case(mode="crash", reason="crashes again and again: exit code 1", shows="CrashLoopBackOff"),

@@ -72,6 +72,32 @@ def test_environment(variables: dict[str, str], platform: Platform, *, ci: bool,
     assert (environment.platform, environment.ci, environment.color) == (platform, ci, color)
 
 
+GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://gh.example", "GITHUB_REPOSITORY": "acme/shop"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "url"),
+    [
+        pytest.param({}, "", id="terminal"),
+        pytest.param({**GITHUB, "GITHUB_RUN_ID": "7"}, "https://gh.example/acme/shop/actions/runs/7", id="GitHub"),
+        pytest.param(GITHUB, "", id="GitHub without a number"),
+        pytest.param(
+            {"GITLAB_CI": "true", "CI_JOB_URL": "https://gl.example/-/jobs/7"},
+            "https://gl.example/-/jobs/7",
+            id="GitLab",
+        ),
+        pytest.param(
+            {"GITLAB_CI": "true", "CI_PIPELINE_URL": "https://gl.example/-/pipelines/7"},
+            "https://gl.example/-/pipelines/7",
+            id="GitLab, the whole pipeline",
+        ),
+        pytest.param({"CI": "true", "CI_JOB_URL": "https://gl.example/-/jobs/7"}, "", id="another CI"),
+    ],
+)
+def test_where_a_run_is_shown(variables: dict[str, str], url: str) -> None:
+    assert parse_environment(variables).run_url == url
+
+
 @pytest.mark.parametrize(
     ("value", "expected"), [("1", True), ("yes", True), ("0", False), ("", False), ("False", False), ("off", False)]
 )

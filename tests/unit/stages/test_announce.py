@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from dataclasses import dataclass, field
@@ -11,8 +12,10 @@ import pytest
 
 from pipeline.decisions.http import Answer, Fault
 from pipeline.errors import NotRolledBack, PipelineError, RolledBack, StageFailed
+from pipeline.settings.environment import parse_environment
+from pipeline.settings.notify import Sentry
 from pipeline.stages import deploy, rollback
-from tests.cluster_fakes import GOOD, SICK, FakeCluster, make
+from tests.cluster_fakes import GOOD, OTHER, SICK, FakeCluster, make
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,3 +106,62 @@ def test_a_message_that_does_not_arrive_changes_no_verdict(
     assert world.printed.count("not told") == 2
     assert words in world.printed
     assert "geheim" not in world.printed
+
+
+@dataclass
+class FakeSentry:
+    """Takes every call."""
+
+    paths: list[str] = field(default_factory=list)
+
+    def send(self, request: Request) -> Answer:
+        self.paths.append(request.path)
+        return Answer(status=201, text="{}")
+
+
+def test_sentry_is_told_what_runs(tmp_path: Path) -> None:
+    """After a deploy and after a rollback, each with the version that runs then; a deploy that was undone is no deploy."""
+    cluster, sentry = FakeCluster(), FakeSentry()
+    world = make(tmp_path, cluster)
+    settings = world.context.settings
+    notify = dataclasses.replace(settings.config.notify, sentry=Sentry(organization="acme", projects=("shop",)))
+    environment = dataclasses.replace(settings.environment, variables={"USER": "ann", "SENTRY_AUTH_TOKEN": "geheim"})
+    config = dataclasses.replace(settings.config, notify=notify)
+    settings = dataclasses.replace(settings, config=config, environment=environment)
+    context = dataclasses.replace(world.context, settings=settings, open_http=lambda *_: sentry)
+    build = tmp_path / "reports/build.json"
+    build.parent.mkdir(parents=True)
+
+    for image, version in ((GOOD, "1.0"), (OTHER, "1.1"), (SICK, "1.2")):
+        build.write_text(
+            json.dumps({"reference": image, "digest": image.partition("@")[2], "version": version, "commit": "abc"})
+        )
+        with contextlib.suppress(RolledBack):
+            deploy.run(context, ["test"])
+    rollback.run(context, ["2", "--environment", "test"])
+
+    base = "/api/0/organizations/acme/releases"
+    assert sentry.paths == [f"{base}/{version}/deploys/" for version in ("1.0", "1.1", "1.0")]
+
+
+def test_a_message_leads_to_its_run(tmp_path: Path) -> None:
+    """Where the platform has a page for it."""
+    world, bodies = make(tmp_path, FakeCluster()), []
+
+    class Hook:
+        def send(self, request: Request) -> Answer:
+            bodies.append(json.loads(str(request.body)))
+            return Answer(status=200, text="ok")
+
+    variables = {
+        "USER": "ann",
+        "SLACK_WEBHOOK_URL": WEBHOOK,
+        "GITLAB_CI": "true",
+        "CI_JOB_URL": "https://git.example/jobs/7",
+    }
+    settings = dataclasses.replace(world.context.settings, environment=parse_environment(variables))
+    deploy.run(
+        dataclasses.replace(world.context, settings=settings, open_http=lambda *_: Hook()), ["test", "--image", GOOD]
+    )
+
+    assert bodies[0]["blocks"][-1]["elements"][0]["text"] == "<https://git.example/jobs/7|the run>"
