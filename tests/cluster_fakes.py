@@ -53,6 +53,8 @@ class FakeCluster:
     """How many looks fail from now on."""
     interrupt_at: str = ""
     """The image whose first look is interrupted."""
+    sick: bool = False
+    """Whether the service answers 500, whatever its image."""
     conflicts: int = 0
     """How many writes meet a workload that has changed."""
     lost: list[tuple[bool, BaseException | None]] = field(default_factory=list)
@@ -208,7 +210,7 @@ class FakePods:
 
     def send(self, request: Request) -> Answer:
         text = json.dumps({"status": "healthy", "revision": "abc"})
-        return Answer(status=500 if self.cluster.image == SICK else 200, text=text, source="pod")
+        return Answer(status=500 if self.cluster.sick or self.cluster.image == SICK else 200, text=text, source="pod")
 
 
 @dataclass

@@ -10,11 +10,13 @@ from pipeline.decisions.history import (
     RELEASE_KEYS,
     TEMPLATE,
     Mark,
+    image_of,
     mark_of,
     name_template,
     read_ledger,
     read_release,
 )
+from pipeline.decisions.rollout import Phase, judge_controller
 from pipeline.decisions.snapshot import without_hash
 from pipeline.errors import StageFailed
 
@@ -73,6 +75,32 @@ def _last_verified(snapshot: Snapshot) -> Revision:
             f"{snapshot.name} has no verified revision to go back to", hint="name one: nox -s history shows them"
         )
     return max(good, key=lambda revision: ledger[revision.name].at)
+
+
+def choose_fallback(before: Snapshot, image: str, container: str | None = None) -> Revision | None:
+    """Choose where a deploy of `image` goes back to when it fails; None when nothing is known that could be better.
+
+    What runs now, if it is verified, or if it is complete and somebody else's, of which nothing bad is known. But never the image that is
+    being deployed, nor what an earlier deploy put there and never verified, because it was killed: then the last verified one, if any.
+    """
+    current = before.current
+    known = mark_of(read_ledger(before), current) if current else Mark.BAD
+    complete = judge_controller(before.workload).phase is Phase.COMPLETE
+    usable = image_of(before.template, container) != image and (known, complete) == (Mark.UNKNOWN, True)
+    orphaned = bool(read_release(before.annotations, before.template))
+    if known is Mark.VERIFIED or (usable and not orphaned):
+        return current
+    try:
+        return _last_verified(before)
+    except StageFailed:
+        return current if usable else None
+
+
+def runs_verified(before: Snapshot, image: str, container: str | None = None) -> bool:
+    """Tell whether there is nothing to deploy: the image runs already and is known to be good."""
+    current = before.current
+    verified = current is not None and mark_of(read_ledger(before), current) is Mark.VERIFIED
+    return verified and image_of(before.template, container) == image
 
 
 def is_current(snapshot: Snapshot, target: Revision) -> bool:

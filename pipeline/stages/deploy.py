@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import re
 import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.arguments import Parser
-from pipeline.decisions.history import CAUSE, COMMIT, VERSION, WHO, Mark, image_of, mark_of, read_ledger
+from pipeline.decisions.history import CAUSE, COMMIT, VERSION, WHO, Mark, image_of
 from pipeline.decisions.notices import Ending, Notice
 from pipeline.decisions.outcome import Outcome, Verdict
-from pipeline.decisions.rollback import build_release, choose_target
-from pipeline.decisions.rollout import Phase, RolloutVerdict, judge_controller
+from pipeline.decisions.rollback import build_release, choose_fallback, runs_verified
+from pipeline.decisions.rollout import Phase, RolloutVerdict
 from pipeline.decisions.snapshot import without_hash
 from pipeline.errors import (
-    ConfigurationError,
     Interrupted,
     NotRolledBack,
     PipelineError,
@@ -27,7 +24,7 @@ from pipeline.errors import (
 from pipeline.stages.announce import tell_ending
 from pipeline.stages.following import follow
 from pipeline.stages.migrate import migrate_environment
-from pipeline.stages.preflight import check_release, record_release, warn_of_fallback
+from pipeline.stages.preflight import check_release, choose_image, record_release, warn_of_fallback
 from pipeline.stages.transaction import (
     AnswerLost,
     check,
@@ -46,10 +43,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from pipeline.decisions.snapshot import Json, Revision, Snapshot
+    from pipeline.decisions.snapshot import Json, Snapshot
     from pipeline.stages.context import Context
-
-_DIGEST = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 
 
 def run(context: Context, arguments: Sequence[str]) -> Outcome:
@@ -79,7 +74,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _plan(context: Context, options: argparse.Namespace) -> Deploy:
     with context.report.phase(f"Plan for {options.environment}"):
         site = open_site(context, options.environment)
-        image, commit, version = _choose_image(context, options.image)
+        image, commit, version = choose_image(context, options.image)
         check_permissions(site)
         before = site.cluster.read_workload()
         require_container(site, before)
@@ -90,10 +85,11 @@ def _plan(context: Context, options: argparse.Namespace) -> Deploy:
                 hint=f"kubectl rollout resume deployment/{before.name} -n {site.target.namespace}",
             )
         check_release(site, before, image)
-        fallback, record = _find_fallback(before), record_release(site, before, image)
+        fallback = choose_fallback(before, image, site.target.container)
+        record = record_release(site, before, image)
         context.report.line(f"{image_of(before.template, site.target.container)} -> {image}")
         context.report.line(
-            f"back, if it fails: {f'revision {fallback.number}' if fallback else 'nowhere: nothing complete runs'}"
+            f"back, if it fails: {f'revision {fallback.number}' if fallback else 'nowhere: no good one is known'}"
         )
         warn_of_fallback(site, before, fallback, record)
     return Deploy(
@@ -107,37 +103,6 @@ def _plan(context: Context, options: argparse.Namespace) -> Deploy:
     )
 
 
-def _choose_image(context: Context, given: str | None) -> tuple[str, str, str]:
-    """Return the image by digest, its commit and its version; the last two are empty for an image that is not ours."""
-    file = context.settings.reports / "build.json"
-    built = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    image = given or built.get("reference") or ""
-    if not image:
-        raise ConfigurationError(
-            "no image: none was built and pushed here", hint="nox -s build -- --push, or --image NAME@sha256:…"
-        )
-    if not _DIGEST.fullmatch(image):
-        raise ConfigurationError(
-            f"{image} has no digest: a tag may be another image tomorrow", hint="--image NAME@sha256:…"
-        )
-    if image.partition("@")[2] == built.get("digest"):
-        return image, built.get("commit") or "", built.get("version") or ""
-    return image, "", ""
-
-
-def _find_fallback(before: Snapshot) -> Revision | None:
-    """Choose what runs now when it is good or nothing bad is known of it, else the last verified revision."""
-    current = before.current
-    known = mark_of(read_ledger(before), current) if current else Mark.BAD
-    complete = judge_controller(before.workload).phase is Phase.COMPLETE
-    if known is Mark.VERIFIED or (known is Mark.UNKNOWN and complete):
-        return current
-    try:
-        return choose_target(before, None)
-    except StageFailed:
-        return None
-
-
 def _release(deploy: Deploy, now: Snapshot) -> list[dict[str, object]]:
     facts = {COMMIT: deploy.commit, VERSION: deploy.version, WHO: deploy.site.who}
     annotations = {key: value for key, value in {**facts, **deploy.record}.items() if value}
@@ -147,12 +112,16 @@ def _release(deploy: Deploy, now: Snapshot) -> list[dict[str, object]]:
 
 def _dry_run(deploy: Deploy) -> Outcome:
     show_change(deploy.site, deploy.before, _release(deploy, deploy.before))
-    reason = f"would deploy {deploy.image}: the cluster accepts it; nothing was changed"
+    known = runs_verified(deploy.before, deploy.image, deploy.site.target.container)
+    would = f"{deploy.image} runs already: would only look again" if known else f"would deploy {deploy.image}"
+    reason = f"{would}: the cluster accepts it; nothing was changed"
     return Outcome(verdict=Verdict.CLEAN, reason=reason, target=deploy.site.environment)
 
 
 def _transact(deploy: Deploy) -> Outcome:
     site, report = deploy.site, deploy.site.context.report
+    if runs_verified(deploy.before, deploy.image, site.target.container):
+        return _look_again(deploy)
     if site.target.migrate:
         with report.phase("Migrate"):
             report.line(migrate_environment(site.context, site.environment, deploy.image).reason)
@@ -174,11 +143,26 @@ def _transact(deploy: Deploy) -> Outcome:
             f"{deploy.image} failed: {verdict.reason}; {where}", hint=verdict.fault.hint if verdict.fault else ""
         )
     keep_mark(site, snapshot, Mark.VERIFIED, verdict.reason)
+    return _done(deploy, f"{deploy.image} runs and is verified: {verdict.reason}")
+
+
+def _look_again(deploy: Deploy) -> Outcome:
+    """There is nothing to deploy, so whatever is wrong now was not done by this deploy, and going back would not mend it."""
+    verdict, _ = _judge(deploy)
+    if verdict.phase is Phase.FAILED:
+        raise StageFailed(
+            f"{deploy.image} runs already and was good; now: {verdict.reason}",
+            hint=f"nothing was changed; nox -s rollback -- --environment {deploy.site.environment} goes back",
+        )
+    return _done(deploy, f"{deploy.image} runs already, and is still good: {verdict.reason}")
+
+
+def _done(deploy: Deploy, reason: str) -> Outcome:
     return Outcome(
         verdict=Verdict.CLEAN,
-        reason=f"{deploy.image} runs and is verified: {verdict.reason}",
+        reason=reason,
         digest=deploy.image.partition("@")[2],
-        target=site.environment,
+        target=deploy.site.environment,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,7 @@ from pipeline.decisions.preflight import (
 )
 from pipeline.decisions.quota import find_tight
 from pipeline.decisions.references import find_dangling, list_references, needed_objects
-from pipeline.errors import PipelineError, StageFailed, Unknown
+from pipeline.errors import ConfigurationError, PipelineError, StageFailed, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +31,10 @@ if TYPE_CHECKING:
     from pipeline.clients import Registry
     from pipeline.decisions.preflight import Needs
     from pipeline.decisions.snapshot import Json, Revision, Snapshot
+    from pipeline.stages.context import Context
     from pipeline.stages.transaction import Site
+
+_DIGEST = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 
 
 def check_target(site: Site, snapshot: Snapshot, target: Revision, *, force: bool, accept_unknown: bool) -> None:
@@ -50,6 +55,24 @@ def check_target(site: Site, snapshot: Snapshot, target: Revision, *, force: boo
         )
     for problem in (*found.bad, *found.unknown):
         site.context.report.warn(f"revision {target.number}: {problem}")
+
+
+def choose_image(context: Context, given: str | None) -> tuple[str, str, str]:
+    """Return the image by digest, its commit and its version; the last two are empty for an image that is not ours."""
+    file = context.settings.reports / "build.json"
+    built = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    image = given or built.get("reference") or ""
+    if not image:
+        raise ConfigurationError(
+            "no image: none was built and pushed here", hint="nox -s build -- --push, or --image NAME@sha256:…"
+        )
+    if not _DIGEST.fullmatch(image):
+        raise ConfigurationError(
+            f"{image} has no digest: a tag may be another image tomorrow", hint="--image NAME@sha256:…"
+        )
+    if image.partition("@")[2] == built.get("digest"):
+        return image, built.get("commit") or "", built.get("version") or ""
+    return image, "", ""
 
 
 def check_release(site: Site, before: Snapshot, image: str) -> None:

@@ -24,6 +24,7 @@ from pipeline.decisions.history import (
 from pipeline.decisions.rollback import (
     build_release,
     build_undo,
+    choose_fallback,
     choose_target,
     find_stuck,
     is_applied,
@@ -306,3 +307,49 @@ def test_a_patch_is_not_in_a_workload_without_annotations() -> None:
     workload = {"metadata": {"name": "shop"}, "spec": {"template": template("b")}}
 
     assert not is_applied(build_release(shop(image="a"), None, "b", {CAUSE: "deploy"}), workload)
+
+
+def running(mark: Mark | None, *, ours: bool = False, complete: bool = True, verified: bool = True) -> Snapshot:
+    """Revision 1, verified unless told otherwise, and revision 2 with what is known of it."""
+    marks = {"a": (Mark.VERIFIED, "2026-01-01")} if verified else {}
+    marks |= {"b": (mark, "2026-01-02")} if mark else {}
+    annotations = {LEDGER: ledger(**marks)} | ({TEMPLATE: name_template(template("b")), COMMIT: "c"} if ours else {})
+    made = shop(revision(1, "a"), revision(2, "b"), image="b", **annotations).workload
+    metadata, spec = {**made["metadata"], "generation": 1}, {**made["spec"], "replicas": 1}
+    counts = {"replicas": 1, "updatedReplicas": 1, "availableReplicas": int(complete)}
+    whole = {"kind": "Deployment", "metadata": metadata, "spec": spec, "status": {"observedGeneration": 1, **counts}}
+    return Snapshot(workload=whole, revisions=(revision(1, "a"), revision(2, "b")))
+
+
+@pytest.mark.parametrize(
+    ("before", "image", "number"),
+    [
+        pytest.param(running(Mark.VERIFIED), "c", 2, id="what runs is verified"),
+        pytest.param(running(Mark.VERIFIED, complete=False), "c", 2, id="verified, and a node is away"),
+        pytest.param(running(None), "c", 2, id="somebody else's, complete"),
+        pytest.param(running(None, complete=False), "c", 1, id="somebody else's, not complete"),
+        pytest.param(running(None, ours=True), "c", 1, id="ours, never verified: that deploy was killed"),
+        pytest.param(running(None), "b", 1, id="never the image itself"),
+        pytest.param(running(Mark.BAD), "c", 1, id="known bad"),
+    ],
+)
+def test_where_a_failed_deploy_goes_back_to(before: Snapshot, image: str, number: int) -> None:
+    """The best that is known, never something just as bad."""
+    found = choose_fallback(before, image)
+
+    assert found is not None
+    assert found.number == number
+
+
+@pytest.mark.parametrize(
+    ("ours", "image", "number"),
+    [
+        pytest.param(True, "c", 2, id="what runs and was never verified is better than nothing"),
+        pytest.param(True, "b", None, id="unless it is the image itself"),
+        pytest.param(False, "b", None, id="the same for somebody else's"),
+    ],
+)
+def test_where_to_without_a_verified_revision(ours: bool, image: str, number: int | None) -> None:  # noqa: FBT001
+    found = choose_fallback(running(None, ours=ours, verified=False), image)
+
+    assert (found.number if found else None) == number

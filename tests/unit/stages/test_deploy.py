@@ -334,3 +334,39 @@ def test_who_did_it_is_always_somebody(tmp_path: Path, variables: dict[str, str]
     target = Target(namespace="shop", workload="shop")
 
     assert Site(context=made.context, environment="test", target=target, cluster=FakeCluster()).who == who
+
+
+@pytest.mark.parametrize("sick", [pytest.param(False, id="still good"), pytest.param(True, id="no longer good")])
+def test_what_runs_already_is_only_looked_at(tmp_path: Path, sick: bool) -> None:  # noqa: FBT001
+    """Nothing is written; if it is not good any more, that was not this deploy, and going back is for people to decide."""
+    cluster = FakeCluster()
+    context = make(tmp_path, cluster).context
+    deploy.run(context, ["test", "--image", NEWER])
+    deploy.run(context, ["test", "--image", GOOD])
+    written, cluster.sick = len(cluster.patches), sick
+
+    if sick:
+        with pytest.raises(StageFailed, match=r"runs already and was good; now: .*500"):
+            deploy.run(context, ["test", "--image", GOOD])
+    else:
+        assert "runs already, and is still good" in deploy.run(context, ["test", "--image", GOOD]).reason
+    assert "runs already" in deploy.run(context, ["test", "--image", GOOD, "--dry-run"]).reason
+    assert (cluster.image, len(cluster.patches)) == (GOOD, written)
+
+
+@pytest.mark.parametrize("image", [pytest.param(SICK, id="the same again"), pytest.param(OTHER, id="another")])
+def test_a_deploy_after_one_that_was_killed(tmp_path: Path, image: str) -> None:
+    """What it left was never verified: nothing goes back to that."""
+    cluster = FakeCluster()
+    world = make(tmp_path, cluster)
+    deploy.run(world.context, ["test", "--image", GOOD])
+    cluster.lost = [(True, SystemExit())]
+    with pytest.raises(SystemExit):
+        deploy.run(world.context, ["test", "--image", SICK])
+    assert cluster.image == SICK
+
+    cluster.sick = True
+    with pytest.raises((RolledBack, NotRolledBack), match="500"):
+        deploy.run(world.context, ["test", "--image", image])
+
+    assert cluster.image == GOOD
