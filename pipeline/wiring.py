@@ -66,6 +66,12 @@ class Openers:
         api = open_kube(self._variables, target.context)
         return KubernetesCluster(api, self._clock, target.namespace, target.kind.value, target.workload)
 
+    def open_objects(self, target: Target) -> Any:
+        from pipeline.clients.kube import open_kube
+        from pipeline.clients.objects import KubernetesObjects
+
+        return KubernetesObjects(open_kube(self._variables, target.context), target.namespace)
+
     def open_pods(self, namespace: str, context: str | None, pods: Sequence[str], port: int) -> Any:
         from pipeline.clients.kube import open_kube
         from pipeline.clients.pod_proxy import PodProxyHttp

@@ -140,8 +140,6 @@ class FakeCluster:
             unschedulable="0/3 nodes" if self.crowded and self.image == BAD else "",
             containers=(container,),
         )
-        if self.crowded and self.image == BAD:
-            container = replace(container, waiting="", message="")
         event = Event(name="pod", reason="Failed", message="not found")
         return Snapshot(workload=snapshot.workload, revisions=snapshot.revisions, pods=(pod,), events=(event,))
 

@@ -10,6 +10,7 @@ from pipeline.clients._cache import Blobs, Entry, Evidence, Machine, State, Stor
 from pipeline.clients._cluster import Cluster, Conflict
 from pipeline.clients._image import Builder, Registry
 from pipeline.clients._jobs import Jobs
+from pipeline.clients._objects import Objects, OwnedByOthers
 from pipeline.clients._services import RUN_VARIABLE, Containers, Instance, Ledger, Run, Servers, Sockets
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ __all__ = [
     "Jobs",
     "Ledger",
     "Machine",
+    "Objects",
+    "OwnedByOthers",
     "Processes",
     "Project",
     "Registry",

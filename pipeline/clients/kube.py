@@ -191,6 +191,11 @@ def _refused(server: str, status: int, data: str, headers: Mapping[str, str] | N
     )
 
 
+def make_refusal(status: int, data: str) -> Refused:
+    """Make the error of an answer that `exchange` returned."""
+    return _refused("the cluster", status, data)
+
+
 def open_kube(variables: Mapping[str, str], context: str | None) -> KubeApi:
     """Open the cluster of KUBECONFIG or ~/.kube/config, or, without one, of the pod that this runs in.
 

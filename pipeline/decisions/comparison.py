@@ -16,12 +16,14 @@ _COPIES = ("kubectl.kubernetes.io/last-applied-configuration", "delivery-pipelin
 
 
 def hide_values(document: Any, is_secret: Callable[[str], bool]) -> Any:
-    """Return the document without the values of variables whose name says that they are secret."""
+    """Return the document without what a Secret holds, and without the values of variables whose name says that they are secret."""
     if isinstance(document, list):
         return [hide_values(item, is_secret) for item in document]
     if not isinstance(document, dict):
         return document
     hidden = {key: hide_values(value, is_secret) for key, value in document.items() if key not in _COPIES}
+    if document.get("kind") == "Secret":
+        hidden |= {key: dict.fromkeys(document[key] or (), HIDDEN) for key in ("data", "stringData") if key in document}
     if "value" in hidden and isinstance(hidden.get("name"), str) and is_secret(hidden["name"]):
         hidden["value"] = HIDDEN
     return hidden

@@ -36,4 +36,10 @@ class Target:
         "Whether something may bring nodes, so that a pod without one is waited for; by default the cluster is asked.",
         default=None,
     )
+    manifests: str | None = key(
+        "Folder with a kustomization that renders the workload and what it needs; `deploy` applies it with the image put in. "
+        "By default `deploy` changes the image of the workload that is there.",
+        default=None,
+        limit=NOT_EMPTY,
+    )
     migrate: bool = key("Whether a deploy migrates the database first, from the new image.", default=False)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Ledger,
         Machine,
         Metrics,
+        Objects,
         Processes,
         Project,
         Registry,
@@ -57,6 +58,7 @@ class Context:
     open_jobs: Callable[[str, str | None], Jobs]
     """Takes the namespace, and the kubeconfig's context or None for the current one."""
     open_cluster: Callable[[Target], Cluster]
+    open_objects: Callable[[Target], Objects]
     open_pods: Callable[[str, str | None, Sequence[str], int], Http]
     """Takes the namespace, the kubeconfig's context or None, the pods' names and their port: asks them through the API server."""
     open_http: Callable[[str, Mapping[str, str]], Http]

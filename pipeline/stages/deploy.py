@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.arguments import Parser
-from pipeline.decisions.history import CAUSE, COMMIT, VERSION, WHO, Mark, image_of
+from pipeline.decisions.history import CAUSE, COMMIT, VERSION, WHO, Mark
 from pipeline.decisions.notices import Ending, Notice
 from pipeline.decisions.outcome import Outcome, Verdict
-from pipeline.decisions.rollback import build_release, choose_fallback, runs_verified
+from pipeline.decisions.rollback import build_release, runs_verified
 from pipeline.decisions.rollout import Phase, RolloutVerdict
 from pipeline.decisions.snapshot import without_hash
 from pipeline.errors import (
@@ -22,22 +22,20 @@ from pipeline.errors import (
     Unknown,
 )
 from pipeline.stages.announce import tell_ending
+from pipeline.stages.deploy_plan import plan_deploy
 from pipeline.stages.following import follow
 from pipeline.stages.migrate import migrate_environment
-from pipeline.stages.preflight import check_release, choose_image, record_release, warn_of_fallback
+from pipeline.stages.overlay import apply_others, apply_workload, show_overlay
+from pipeline.stages.preflight import record_release
 from pipeline.stages.transaction import (
     AnswerLost,
     check,
-    check_permissions,
-    check_secrets,
     keep_mark,
-    open_site,
-    require_container,
     require_same,
     show_change,
     write,
 )
-from pipeline.stages.undo import Deploy, roll_back
+from pipeline.stages.undo import roll_back
 
 if TYPE_CHECKING:
     import argparse
@@ -45,13 +43,14 @@ if TYPE_CHECKING:
 
     from pipeline.decisions.snapshot import Json, Snapshot
     from pipeline.stages.context import Context
+    from pipeline.stages.undo import Deploy
 
 
 def run(context: Context, arguments: Sequence[str]) -> Outcome:
     """Deploy one image."""
     options = _parse(arguments)
     started = context.clock.monotonic()
-    deploy = _plan(context, options)
+    deploy = plan_deploy(context, options)
     if options.dry_run:
         return _dry_run(deploy)
     try:
@@ -67,64 +66,48 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = Parser("deploy", "Put one digest into an environment, and keep it or roll it back.")
     parser.add_argument("environment")
     parser.add_argument("--image", metavar="NAME@sha256:…", help="by default what was built and pushed last")
+    parser.add_argument(
+        "--force-conflicts", action="store_true", help="take over fields of the overlay's objects that others manage"
+    )
     parser.add_argument("--dry-run", action="store_true", help="show the plan, ask the cluster, change nothing")
     return parser.parse_args(arguments)
 
 
-def _plan(context: Context, options: argparse.Namespace) -> Deploy:
-    with context.report.phase(f"Plan for {options.environment}"):
-        site = open_site(context, options.environment)
-        image, commit, version = choose_image(context, options.image)
-        check_permissions(site)
-        before = site.cluster.read_workload()
-        require_container(site, before)
-        check_secrets(site, before.template)
-        if before.paused:
-            raise StageFailed(
-                f"{before.name} is paused: a rollout would not begin",
-                hint=f"kubectl rollout resume deployment/{before.name} -n {site.target.namespace}",
-            )
-        check_release(site, before, image)
-        fallback = choose_fallback(before, image, site.target.container)
-        record = record_release(site, before, image)
-        context.report.line(f"{image_of(before.template, site.target.container)} -> {image}")
-        context.report.line(
-            f"back, if it fails: {f'revision {fallback.number}' if fallback else 'nowhere: no good one is known'}"
-        )
-        warn_of_fallback(site, before, fallback, record)
-    return Deploy(
-        site=site,
-        image=image,
-        before=before,
-        fallback=fallback,
-        commit=commit,
-        version=version,
-        record=record,
-    )
+def _record(deploy: Deploy) -> dict[str, str]:
+    """Return the annotations that say what this release is."""
+    facts = {COMMIT: deploy.commit, VERSION: deploy.version, WHO: deploy.site.who}
+    annotations = {key: value for key, value in {**facts, **deploy.record}.items() if value}
+    return {**annotations, CAUSE: f"deploy {deploy.image} by {deploy.site.who}"}
 
 
 def _release(deploy: Deploy, now: Snapshot) -> list[dict[str, object]]:
-    facts = {COMMIT: deploy.commit, VERSION: deploy.version, WHO: deploy.site.who}
-    annotations = {key: value for key, value in {**facts, **deploy.record}.items() if value}
-    annotations[CAUSE] = f"deploy {deploy.image} by {deploy.site.who}"
-    return build_release(now, deploy.site.target.container, deploy.image, annotations)
+    return build_release(now, deploy.site.target.container, deploy.image, _record(deploy))
 
 
 def _dry_run(deploy: Deploy) -> Outcome:
-    show_change(deploy.site, deploy.before, _release(deploy, deploy.before))
-    known = runs_verified(deploy.before, deploy.image, deploy.site.target.container)
-    would = f"{deploy.image} runs already: would only look again" if known else f"would deploy {deploy.image}"
+    if deploy.overlay:
+        show_overlay(deploy.site, deploy.overlay)
+    else:
+        show_change(deploy.site, deploy.before, _release(deploy, deploy.before))
+    would = (
+        f"{deploy.image} runs already: would only look again" if _is_done(deploy) else f"would deploy {deploy.image}"
+    )
     reason = f"{would}: the cluster accepts it; nothing was changed"
     return Outcome(verdict=Verdict.CLEAN, reason=reason, target=deploy.site.environment)
 
 
 def _transact(deploy: Deploy) -> Outcome:
     site, report = deploy.site, deploy.site.context.report
-    if runs_verified(deploy.before, deploy.image, site.target.container):
+    if _is_done(deploy):
         return _look_again(deploy)
+    if deploy.overlay:
+        apply_others(site, deploy.overlay)
+        # What the pods need is there only now.
+        deploy = replace(deploy, record=record_release(site, deploy.overlay.planned, deploy.image))
     if site.target.migrate:
         with report.phase("Migrate"):
-            report.line(migrate_environment(site.context, site.environment, deploy.image).reason)
+            template = deploy.overlay.planned.template if deploy.overlay else None
+            report.line(migrate_environment(site.context, site.environment, deploy.image, template).reason)
     deploy = replace(deploy, written=_apply(deploy), began=site.context.clock.now())
     try:
         verdict, snapshot = _judge(deploy)
@@ -144,6 +127,12 @@ def _transact(deploy: Deploy) -> Outcome:
         )
     keep_mark(site, snapshot, Mark.VERIFIED, verdict.reason)
     return _done(deploy, f"{deploy.image} runs and is verified: {verdict.reason}")
+
+
+def _is_done(deploy: Deploy) -> bool:
+    """Tell whether there is nothing to deploy."""
+    differs = deploy.overlay is not None and bool(deploy.overlay.differences)
+    return not differs and runs_verified(deploy.before, deploy.image, deploy.site.target.container)
 
 
 def _look_again(deploy: Deploy) -> Outcome:
@@ -171,6 +160,8 @@ def _apply(deploy: Deploy) -> Json:
     site = deploy.site
     try:
         with site.context.report.phase("Apply"):
+            if deploy.overlay:
+                return apply_workload(site, deploy.overlay, _record(deploy))
             return write(site, lambda now: _release(deploy, require_same(now, deploy.before)))
     except AnswerLost as error:
         raise _unsure(deploy, error) from None
@@ -185,6 +176,8 @@ def _is_written(deploy: Deploy) -> bool:
         now = deploy.site.cluster.read_workload()
     except Unknown as error:
         raise _unsure(deploy, error) from None
+    except StageFailed:
+        return False
     return without_hash(now.template) != without_hash(deploy.before.template)
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         MigrationEnd,
         Schema,
     )
+    from pipeline.decisions.snapshot import Json
     from pipeline.stages.context import Context
 
     Alembic = Callable[[Sequence[str], bool], Ran]
@@ -80,9 +81,17 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def migrate_environment(context: Context, environment: str, image: str) -> Outcome:
-    """Migrate an environment to the head from the image that is about to be deployed. Raises as `change_schema` does."""
-    return change_schema(context, open_cluster_alembic(context, environment, image), "upgrade", _HEAD)
+def migrate_environment(context: Context, environment: str, image: str, template: Json | None = None) -> Outcome:
+    """Migrate an environment to the head from the image that is about to be deployed. Raises as `change_schema` does.
+
+    `template`: the pod template that is about to be deployed; by default only the image changes.
+    """
+    return change_schema(
+        context,
+        open_cluster_alembic(context, environment, image, dict(template) if template else None),
+        "upgrade",
+        _HEAD,
+    )
 
 
 def _in_cluster(context: Context, options: argparse.Namespace) -> Alembic:

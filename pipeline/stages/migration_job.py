@@ -114,8 +114,10 @@ def _conclude(verdict: JobVerdict, text: str) -> Ran:
     return Ran(code=verdict.exit_code, text=text, log=verdict.reason if speechless else "")
 
 
-def open_cluster_alembic(context: Context, environment: str, image: str | None) -> ClusterAlembic:
-    """Read the environment's workload and make sure of the permissions. `image`: by default what the workload has now.
+def open_cluster_alembic(
+    context: Context, environment: str, image: str | None, template: Json | None = None
+) -> ClusterAlembic:
+    """Read the environment's workload and make sure of the permissions. `image` and `template`: by default what the workload has now.
 
     Raises `ConfigurationError` for an unknown environment, `StageFailed` when a permission is missing or the workload is not there.
     """
@@ -129,7 +131,7 @@ def open_cluster_alembic(context: Context, environment: str, image: str | None) 
         raise StageFailed(
             f"in {target.namespace} this account may not {describe_missing(missing)}", hint="kubernetes/rbac/role.yaml"
         )
-    template = jobs.read_workload(target.kind.value, target.workload)["spec"]["template"]
+    template = template or jobs.read_workload(target.kind.value, target.workload)["spec"]["template"]
     return ClusterAlembic(
         context=context, jobs=jobs, target=target, template=template, image=image or _current_image(template, target)
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,7 +21,7 @@ from pipeline.decisions.preflight import (
 )
 from pipeline.decisions.quota import find_tight
 from pipeline.decisions.references import find_dangling, list_references, needed_objects
-from pipeline.errors import ConfigurationError, PipelineError, StageFailed, Unknown
+from pipeline.errors import PipelineError, StageFailed, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,10 +29,7 @@ if TYPE_CHECKING:
     from pipeline.clients import Registry
     from pipeline.decisions.preflight import Needs
     from pipeline.decisions.snapshot import Json, Revision, Snapshot
-    from pipeline.stages.context import Context
     from pipeline.stages.transaction import Site
-
-_DIGEST = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 
 
 def check_target(site: Site, snapshot: Snapshot, target: Revision, *, force: bool, accept_unknown: bool) -> None:
@@ -57,32 +52,20 @@ def check_target(site: Site, snapshot: Snapshot, target: Revision, *, force: boo
         site.context.report.warn(f"revision {target.number}: {problem}")
 
 
-def choose_image(context: Context, given: str | None) -> tuple[str, str, str]:
-    """Return the image by digest, its commit and its version; the last two are empty for an image that is not ours."""
-    file = context.settings.reports / "build.json"
-    built = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    image = given or built.get("reference") or ""
-    if not image:
-        raise ConfigurationError(
-            "no image: none was built and pushed here", hint="nox -s build -- --push, or --image NAME@sha256:…"
-        )
-    if not _DIGEST.fullmatch(image):
-        raise ConfigurationError(
-            f"{image} has no digest: a tag may be another image tomorrow", hint="--image NAME@sha256:…"
-        )
-    if image.partition("@")[2] == built.get("digest"):
-        return image, built.get("commit") or "", built.get("version") or ""
-    return image, "", ""
-
-
-def check_release(site: Site, before: Snapshot, image: str) -> None:
-    """Make sure that the new pods can start: the image is in its registry, and what the template names is in the namespace.
+def check_release(
+    site: Site, before: Snapshot, image: str, provided: Mapping[tuple[str, str], frozenset[str]] | None = None
+) -> None:
+    """Make sure that the new pods can start: the image is in its registry, and what the template names is in the namespace, or provided.
 
     Raises `StageFailed` that names everything that is missing. A registry that cannot be asked from here is a warning: the nodes ask it.
     """
     state = _find(site.context.open_registry(), image)
     references = list_references(before.template)
-    found = {(item.kind, item.name): site.cluster.keys(item.kind, item.name) for item in references}
+    comes = provided or {}
+    found = {
+        named: comes[named] if named in comes else site.cluster.keys(*named)
+        for named in ((item.kind, item.name) for item in references)
+    }
     bad = [f"{image} is not in its registry"] if state == GONE else []
     bad += [f"{problem} in the namespace {site.target.namespace}" for problem in find_dangling(references, found)]
     if bad:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pipeline.settings.environments import Target
     from pipeline.stages.context import Context
 
-_WRITES = 8
+WRITES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +168,7 @@ def write(site: Site, build: Callable[[Snapshot], Patch]) -> Json:
         except Conflict:
             unanswered.pop()
             conflicts += 1
-            if conflicts == _WRITES:
+            if conflicts == WRITES:
                 raise
         except Unknown as error:
             if clock.monotonic() > until:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline.decisions.rollback import Patch
     from pipeline.decisions.rollout import RolloutVerdict
     from pipeline.decisions.snapshot import Json, Revision, Snapshot
+    from pipeline.stages.overlay import Overlay
     from pipeline.stages.transaction import Site
 
 
@@ -42,6 +43,8 @@ class Deploy:
     version: str = ""
     record: Mapping[str, str] = field(default_factory=dict)
     """Annotations with what a later rollback will ask for."""
+    overlay: Overlay | None = None
+    """What is applied; None when only the image of what is there changes."""
 
 
 def roll_back(deploy: Deploy, verdict: RolloutVerdict, snapshot: Snapshot) -> str:
