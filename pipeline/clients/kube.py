@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import urllib3
+import yaml
 
 from kubernetes import client, config
 from pipeline.errors import ConfigurationError, StageFailed, Unknown
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 15.0
 _CHUNK = 1 << 16
+_CONNECTION = re.compile(r"^HTTPS?Connection(Pool)?\(.*?\): ")
+"""What urllib3 begins its messages with; the address stands before it already."""
 _CONNECTIONS = 12
 _UNAUTHORISED = 401
 _JSON = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -165,7 +169,7 @@ class KubeApi:
 
 
 def _unanswered(server: str, error: Exception) -> Unknown:
-    cause = getattr(error, "reason", None) or error
+    cause = _CONNECTION.sub("", str(getattr(error, "reason", None) or error))
     return Unknown(f"the cluster at {server} does not answer: {cause}", hint="is the kubeconfig's server reachable?")
 
 
@@ -226,7 +230,8 @@ def _open_file(file: str | None, context: str | None) -> client.ApiClient:
     options = {"context": context, "persist_config": False, "client_configuration": _make_settings()}
     try:
         opened: client.ApiClient = config.new_client_from_config(file, **options)  # type: ignore[no-untyped-call]
-    except config.ConfigException as error:
-        where = file or "~/.kube/config"
-        raise ConfigurationError(f"kubeconfig {where}: {error}", hint="set KUBECONFIG") from None
+    except (config.ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        # The SDK lets whatever its parsing meets go through: no YAML, a folder, a list where a table must be.
+        where, said = file or "~/.kube/config", " ".join(str(error).split())
+        raise ConfigurationError(f"kubeconfig {where}: {said or type(error).__name__}", hint="set KUBECONFIG") from None
     return opened

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.clients.kube import Refused, open_kube
+from pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,3 +81,31 @@ def test_an_expired_token_is_refused(api: Api, variables: dict[str, str]) -> Non
         open_kube(variables, None).call("GET", "/api/v1/pods")
 
     assert api.shown == ["Bearer expired", "Bearer expired"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("clusters: [{a: b", id="no YAML"),
+        pytest.param("- a\n- b\n", id="a list"),
+        pytest.param("text", id="text"),
+        pytest.param(
+            "current-context: here\ncontexts: [{name: here, context: {cluster: gone, user: gone}}]\n",
+            id="no such cluster",
+        ),
+        pytest.param("current-context: here\ncontexts: 7\n", id="a number for a list"),
+        pytest.param(None, id="a folder"),
+        pytest.param("", id="empty"),
+    ],
+)
+def test_a_kubeconfig_that_is_none_is_one_line(tmp_path: Path, text: str | None) -> None:
+    """With the file's name, whatever the SDK makes of it."""
+    file = tmp_path / "config"
+    if text is None:
+        file.mkdir()
+    else:
+        file.write_text(text)
+
+    with pytest.raises(ConfigurationError, match=r"kubeconfig .*config: \S") as failed:
+        open_kube({"KUBECONFIG": str(file)}, None)
+    assert "\n" not in failed.value.message

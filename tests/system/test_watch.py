@@ -280,7 +280,10 @@ def test_the_first_look_fails_when_nobody_is_there(tmp_path: Path, api: ApiServe
     (tmp_path / "config").write_text(text)
     cluster = KubernetesCluster(open_kube(variables, None), SystemClock(), "shop", "Deployment", "shop")
 
-    with cluster.watch() as watched, pytest.raises(PipelineError, match="does not answer"):
+    with (
+        cluster.watch() as watched,
+        pytest.raises(PipelineError, match=r"127.0.0.1:1 does not answer: Failed to establish"),
+    ):
         watched.look()
 
 
