@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
@@ -201,14 +202,41 @@ def make_refusal(status: int, data: str) -> Refused:
 
 
 def open_kube(variables: Mapping[str, str], context: str | None) -> KubeApi:
-    """Open the cluster of KUBECONFIG or ~/.kube/config, or, without one, of the pod that this runs in.
+    """Open the cluster of KUBECONFIG, KUBECONFIG_DATA or ~/.kube/config, or, without one, of the pod that this runs in.
 
+    KUBECONFIG_DATA holds the text itself, as it is or in base64: a platform's secret that becomes no file.
     Raises `ConfigurationError` when there is none, or no such context.
     """
     file = variables.get("KUBECONFIG") or None
+    if file is None and (data := variables.get("KUBECONFIG_DATA")):
+        document = _parse_kubeconfig(data)
+        return KubeApi(lambda: _open_document(document, context))
     if context is None and file is None and "KUBERNETES_SERVICE_HOST" in variables:
         return KubeApi(_open_in_cluster)
     return KubeApi(lambda: _open_file(file, context))
+
+
+def _parse_kubeconfig(data: str) -> dict[str, Any]:
+    """Read the text of a kubeconfig. The message of a failure quotes nothing of it: it holds credentials."""
+    document: Any = None
+    with contextlib.suppress(ValueError, yaml.YAMLError):
+        document = yaml.safe_load(data if ":" in data else base64.b64decode(data, validate=True))
+    if not isinstance(document, dict):
+        raise ConfigurationError(
+            "KUBECONFIG_DATA holds no kubeconfig", hint="its text, or that in base64 without line breaks"
+        )
+    return document
+
+
+def _open_document(document: dict[str, Any], context: str | None) -> client.ApiClient:
+    options = {"context": context, "persist_config": False, "client_configuration": _make_settings()}
+    try:
+        opened: client.ApiClient = config.new_client_from_config_dict(document, **options)  # type: ignore[no-untyped-call]
+    except config.ConfigException as error:
+        raise ConfigurationError(f"KUBECONFIG_DATA: {error}") from None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ConfigurationError(f"KUBECONFIG_DATA holds no kubeconfig ({type(error).__name__})") from None
+    return opened
 
 
 def _open_in_cluster() -> client.ApiClient:

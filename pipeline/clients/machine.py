@@ -62,10 +62,10 @@ class ThisMachine:
     def _lacks_cluster(self) -> str:
         named = self._variables.get("KUBECONFIG")
         files = named.split(os.pathsep) if named else [str(Path(self._variables.get("HOME", "/")) / ".kube/config")]
-        in_cluster = self._variables.get("KUBERNETES_SERVICE_HOST")
+        told = self._variables.get("KUBERNETES_SERVICE_HOST") or self._variables.get("KUBECONFIG_DATA")
         return (
             ""
-            if in_cluster or any(Path(file).is_file() for file in files)
+            if told or any(Path(file).is_file() for file in files)
             else f"no cluster is configured: there is no {' or '.join(files)}"
         )
 

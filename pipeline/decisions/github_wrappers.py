@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.decisions.github_steps import explain_permissions, keep_reports, set_up, take_reports, use_action
 from pipeline.decisions.wrapper_plan import (
     HEADER,
-    PIN,
     Event,
     ancestors_of,
     asks_of,
+    branches_of,
     command_of,
     environment_of,
     minutes_of,
@@ -18,7 +19,7 @@ from pipeline.decisions.wrapper_plan import (
     variable_of,
     waits_for,
 )
-from pipeline.decisions.yaml_text import Commented, render_yaml
+from pipeline.decisions.yaml_text import render_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,14 +28,6 @@ if TYPE_CHECKING:
     from pipeline.decisions.wrapper_plan import WrapperPlan
 
 FOLDER = ".github/workflows"
-_REASONS = {
-    "contents": "to check out",
-    "id-token": "for a short-lived login by OIDC",
-    "packages": "to push the image",
-    "security-events": "to hand in SARIF",
-    "deployments": "to tell the deployment's status",
-    "attestations": "to sign what was built",
-}
 _PULL_REQUEST_ONLY = "github.event_name == 'pull_request'"
 _PUSH_ONLY = "github.event_name == 'push'"
 
@@ -55,7 +48,7 @@ def _ci(graph: Graph, plan: WrapperPlan) -> dict[str, Any]:
     jobs = {}
     for name in present:
         event = Event.PUSH if name in on_push else Event.PULL_REQUEST
-        only = "" if name in on_push and name in on_request else _PUSH_ONLY if name in on_push else _PULL_REQUEST_ONLY
+        only = _only(graph[name], plan, on_push=name in on_push, on_request=name in on_request)
         jobs[name] = _job(graph, plan, name, event, present, only=only)
     return {
         "name": "ci",
@@ -67,6 +60,17 @@ def _ci(graph: Graph, plan: WrapperPlan) -> dict[str, Any]:
         },
         "jobs": {**jobs, **_last_jobs(plan, present)},
     }
+
+
+def _only(spec: StageSpec, plan: WrapperPlan, *, on_push: bool, on_request: bool) -> str:
+    if not on_push:
+        return _PULL_REQUEST_ONLY
+    branches = branches_of(spec, plan)
+    if branches == plan.branches:
+        return "" if on_request else _PUSH_ONLY
+    named = " || ".join(f"github.ref_name == '{branch}'" for branch in branches) or "false"
+    pushed = f"{_PUSH_ONLY} && ({named})"
+    return f"{_PULL_REQUEST_ONLY} || {pushed}" if on_request else pushed
 
 
 def graph_order(graph: Graph, plan: WrapperPlan) -> tuple[str, ...]:
@@ -96,7 +100,10 @@ def _dispatch(spec: StageSpec, plan: WrapperPlan) -> dict[str, Any]:
         "name": spec.name,
         "on": {"workflow_dispatch": {"inputs": {ask.name: _input(ask) for ask in asks}}},
         "permissions": {},
-        "concurrency": _one_at_a_time(environment),
+        # Who only looks waits for nobody.
+        "concurrency": _one_at_a_time(environment)
+        if spec.changes_world
+        else {"group": "${{ github.workflow }}-${{ github.run_id }}", "cancel-in-progress": False},
         "jobs": {spec.name: job},
     }
 
@@ -127,8 +134,8 @@ def _job(
 
 
 def _one_at_a_time(environment: str) -> dict[str, Any]:
-    """One change of an environment at a time, whichever workflow makes it; none is cut off by a later one."""
-    return {"group": f"change-{environment}", "cancel-in-progress": False}
+    """One change of an environment at a time, whichever workflow makes it; none is cut off by a later one, also not while it waits."""
+    return {"group": f"change-{environment}", "cancel-in-progress": False, "queue": "max"}
 
 
 def _job_body(
@@ -138,68 +145,25 @@ def _job_body(
     environment = environment_of(spec, plan, event, "${{ inputs.environment }}")
     secrets = {name: f"${{{{ secrets.{name} }}}}" for name in given.secrets}
     token = {"GITHUB_TOKEN": "${{ github.token }}"} if given.token else {}
-    step: dict[str, Any] = {"name": spec.name, "run": command_of(spec, plan, event)}
+    step: dict[str, Any] = {"name": spec.name, "id": "stage", "run": command_of(spec, plan, event)}
     if env := {**given.variables, **variables, **token, **secrets}:
         step["env"] = env
     return {
         "name": spec.name,
         "runs-on": given.runner or plan.runner,
         "timeout-minutes": minutes_of(spec),
-        "permissions": _permissions({"contents": "read", **given.permissions}),
-        **({"environment": {"name": environment}} if environment else {}),
-        "steps": [*_set_up(plan, event), *_downloads(plan, ancestors), step, *_uploads(spec, plan)],
+        "permissions": explain_permissions({"contents": "read", **given.permissions}),
+        **({"environment": _environment(spec, environment)} if environment else {}),
+        "steps": [*set_up(spec, plan, event), *take_reports(plan, ancestors), step, *keep_reports(spec, plan)],
     }
 
 
-def _permissions(scopes: Mapping[str, str]) -> dict[str, Commented]:
-    return {
-        scope: Commented(access, _REASONS.get(scope, "by [tool.pipeline.wrappers]")) for scope, access in scopes.items()
-    }
-
-
-def _set_up(plan: WrapperPlan, event: Event) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": "Check out",
-            "uses": _uses(plan, "actions/checkout"),
-            # The whole history: tags and the commits of a release are read from it.
-            "with": {"persist-credentials": False, "fetch-depth": 0},
-        },
-        {
-            "name": "Set up uv",
-            "uses": _uses(plan, "astral-sh/setup-uv"),
-            # A cache that pull requests can write to has no place in what makes a release or changes an environment.
-            "with": {"version": plan.uv, "enable-cache": event in (Event.PULL_REQUEST, Event.PUSH)},
-        },
-    ]
-
-
-def _uses(plan: WrapperPlan, action: str) -> Commented:
-    pin = PIN.fullmatch(plan.actions[action])
-    assert pin, f"{action} is not pinned"  # noqa: S101  # settings refuse such a pin
-    return Commented(f"{action}@{pin['commit']}", pin["version"])
-
-
-def _downloads(plan: WrapperPlan, ancestors: tuple[str, ...]) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": f"Take the reports of {name}",
-            "uses": _uses(plan, "actions/download-artifact"),
-            "with": {"name": f"reports-{name}", "path": plan.reports},
-        }
-        for name in ancestors
-    ]
-
-
-def _uploads(spec: StageSpec, plan: WrapperPlan) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": "Keep the reports",
-            "if": "${{ !cancelled() }}",
-            "uses": _uses(plan, "actions/upload-artifact"),
-            "with": {"name": f"reports-{spec.name}", "path": plan.reports, "if-no-files-found": "ignore"},
-        }
-    ]
+def _environment(spec: StageSpec, name: str) -> dict[str, Any]:
+    """Name the environment; a stage that only looks leaves no deployment there, one that says where its service answers has a link."""
+    if not spec.changes_world:
+        return {"name": name, "deployment": False}
+    tells = spec.has_environment and "dotenv" in spec.shown
+    return {"name": name, **({"url": "${{ steps.stage.outputs.environment_url }}"} if tells else {})}
 
 
 def _last_jobs(plan: WrapperPlan, present: tuple[str, ...]) -> dict[str, Any]:
@@ -233,16 +197,16 @@ def _code_scanning(plan: WrapperPlan, present: tuple[str, ...]) -> dict[str, Any
         "needs": list(present),
         "runs-on": plan.runner,
         "timeout-minutes": 10,
-        "permissions": _permissions({"contents": "read", "security-events": "write"}),
+        "permissions": explain_permissions({"contents": "read", "security-events": "write"}),
         "steps": [
             {
                 "name": "Take all reports",
-                "uses": _uses(plan, "actions/download-artifact"),
+                "uses": use_action(plan, "actions/download-artifact"),
                 "with": {"pattern": "reports-*", "path": plan.reports, "merge-multiple": True},
             },
             {
                 "name": "Hand in SARIF",
-                "uses": _uses(plan, "github/codeql-action/upload-sarif"),
+                "uses": use_action(plan, "github/codeql-action/upload-sarif"),
                 "with": {"sarif_file": plan.reports},
             },
         ],

@@ -9,6 +9,7 @@ from pipeline.decisions.wrapper_plan import (
     Event,
     ancestors_of,
     asks_of,
+    branches_of,
     command_of,
     environment_of,
     minutes_of,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 PATH = ".gitlab-ci.yml"
 EXTRA = ".gitlab-ci.extra.yml"
+_COVERAGE = r"/coverage \(?(\d+(?:\.\d+)?) %/"
 _REQUEST = '$CI_PIPELINE_SOURCE == "merge_request_event"'
 _ASKED = '$CI_PIPELINE_SOURCE =~ /^(web|api|trigger)$/ && $ASK_STAGE == "{}"'
 
@@ -39,6 +41,8 @@ def render_gitlab(graph: Graph, plan: WrapperPlan) -> dict[str, str]:
     for name in sorted(present, key=lambda name: depths[name]):
         for event in (Event.PUSH, Event.TAG, Event.DISPATCH):
             jobs.update(_jobs(graph, plan, name, event, runs, depths))
+        for target in plan.stage(name).by_hand if name in runs[Event.PUSH] else ():
+            jobs[f"{name}:{target}"] = _wait_for_click(jobs[name], target)
     document = {
         "workflow": {"rules": [{"if": condition} for condition in _conditions(plan, asked=bool(asked))]},
         "include": [{"local": EXTRA, "rules": [{"exists": [EXTRA]}]}],
@@ -57,11 +61,11 @@ def _depth(graph: Graph, name: str, present: tuple[str, ...]) -> int:
 
 def _conditions(plan: WrapperPlan, *, asked: bool) -> list[str]:
     by_hand = ["$CI_PIPELINE_SOURCE =~ /^(web|api|trigger)$/ && $ASK_STAGE"] if asked else []
-    return [*by_hand, _REQUEST, _tagged(plan), *_pushed(plan)]
+    return [*by_hand, _REQUEST, _tagged(plan), *_pushed(plan.branches)]
 
 
-def _pushed(plan: WrapperPlan) -> list[str]:
-    return [f'$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == "{branch}"' for branch in plan.branches]
+def _pushed(branches: tuple[str, ...]) -> list[str]:
+    return [f'$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == "{branch}"' for branch in branches]
 
 
 def _tagged(plan: WrapperPlan) -> str:
@@ -84,17 +88,14 @@ def _form(plan: WrapperPlan, asked: list[StageSpec]) -> dict[str, Any]:
 
 
 def _artifacts(spec: StageSpec, plan: WrapperPlan) -> dict[str, Any]:
-    own = f"{plan.reports}/{spec.name}"
-    reports = {
-        "junit": [f"{own}/junit.xml"],
-        "codequality": [f"{own}/gl-code-quality-report.json"],
-        "coverage_report": {"coverage_format": "cobertura", "path": f"{own}/coverage.xml"},
-    }
+    reports: dict[str, Any] = dict(spec.shown)
+    if "coverage_report" in reports:
+        reports["coverage_report"] = {"coverage_format": "cobertura", "path": reports["coverage_report"]}
     return {
         "when": "always",
         "expire_in": "30 days",
         "paths": [f"{plan.reports}/"],
-        **({"reports": reports} if own in spec.outputs else {}),
+        **({"reports": reports} if reports else {}),
     }
 
 
@@ -123,7 +124,9 @@ def _jobs(
         "timeout": f"{minutes_of(spec)} minutes",
         **({"tags": list(given.tags)} if given.tags else {}),
         **({"variables": variables} if variables else {}),
-        **_change(environment),
+        **({"coverage": _COVERAGE} if "coverage_report" in spec.shown else {}),
+        **({"id_tokens": {token: {"aud": aud} for token, aud in given.id_tokens.items()}} if given.id_tokens else {}),
+        **_change(spec, environment),
         "script": [command_of(spec, plan, event)],
         "artifacts": _artifacts(spec, plan),
     }
@@ -136,10 +139,23 @@ def _target(spec: StageSpec, plan: WrapperPlan, event: Event) -> dict[str, str]:
     return {"ASK_TARGET": "$CI_COMMIT_TAG" if takes_tag(spec, event) else plan.stage(spec.name).target or ""}
 
 
-def _change(environment: str) -> dict[str, Any]:
+def _change(spec: StageSpec, environment: str) -> dict[str, Any]:
+    """Say which environment it works on; what only looks there waits for nobody and is no deployment."""
     if not environment:
         return {}
-    return {"environment": {"name": environment}, "resource_group": environment, "interruptible": False}
+    if not spec.changes_world:
+        return {"environment": {"name": environment, "action": "access"}}
+    tells = spec.has_environment and "dotenv" in spec.shown
+    url = {"url": "$ENVIRONMENT_URL"} if tells else {}
+    return {"environment": {"name": environment, **url}, "resource_group": environment, "interruptible": False}
+
+
+def _wait_for_click(job: dict[str, Any], target: str) -> dict[str, Any]:
+    """Return the same job for another target, in the same pipeline: people start it, and nothing waits for them."""
+    environment = {**job["environment"], "name": target}
+    rules = [{**rule, "when": "manual", "allow_failure": True} for rule in job["rules"]]
+    variables = {**job["variables"], "ASK_TARGET": target}
+    return {**job, "rules": rules, "variables": variables, "environment": environment, "resource_group": target}
 
 
 def _job_name(spec: StageSpec, event: Event) -> str:
@@ -160,7 +176,7 @@ def _rules(
     if event is Event.TAG:
         return [{"if": _tagged(plan)}] if spec.changes_world and spec.name in runs[event] else []
     conditions = [_REQUEST] if spec.name in runs[Event.PULL_REQUEST] else []
-    conditions += _pushed(plan) if spec.name in runs[Event.PUSH] else []
+    conditions += _pushed(branches_of(spec, plan)) if spec.name in runs[Event.PUSH] else []
     if spec.name in runs[Event.TAG] and not spec.changes_world:
         conditions.append(_tagged(plan))
     return [{"if": condition} for condition in conditions]

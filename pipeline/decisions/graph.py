@@ -60,7 +60,7 @@ class Graph:
 
 def build_graph(paths: GraphPaths) -> Graph:
     """Build the graph of a project. Raises `ConfigurationError` when needs or overrides name a stage that is not there."""
-    specs = (*check_stages(paths), *image_stages(paths), *delivery_stages(), *upkeep_stages(paths))
+    specs = (*check_stages(paths), *image_stages(paths), *delivery_stages(paths), *upkeep_stages(paths))
     _refuse_unknown_names(specs, {"stages": paths.overrides, "leave_out": paths.left_out})
     present = (_overridden(spec, paths.overrides.get(spec.name)) for spec in specs)
     graph = Graph({spec.name: _without(spec, paths.left_out) for spec in present})

@@ -19,6 +19,11 @@ def image_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
             summary="audit the code, its dependencies and its secrets",
             groups=("security",),
             outputs=(f"{paths.reports}/security",),
+            shown={
+                "sast": f"{paths.reports}/security/gl-sast-report.json",
+                "dependency_scanning": f"{paths.reports}/security/gl-dependency-scanning-report.json",
+                "secret_detection": f"{paths.reports}/security/gl-secret-detection-report.json",
+            },
             triggers=EVERY_PUSH,
             timeout=900,
             in_pipeline=True,
@@ -29,6 +34,7 @@ def image_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
             groups=("build",),
             needs=("lint", "unit"),
             outputs=(f"{paths.reports}/build", f"{paths.reports}/build.json", f"{paths.reports}/build.env"),
+            shown={"dotenv": f"{paths.reports}/build.env"},
             requires=(Need.ENGINE,),
             triggers=EVERY_PUSH,
             in_ci=("--push",),  # it pushes nothing for a pull request
@@ -41,6 +47,10 @@ def image_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
             groups=("scan",),
             needs=("build",),
             outputs=(f"{paths.reports}/scan",),
+            shown={
+                "container_scanning": f"{paths.reports}/scan/gl-container-scanning-report.json",
+                "cyclonedx": f"{paths.reports}/scan/sbom.cdx.json",
+            },
             triggers=EVERY_PUSH,
             timeout=1200,
             in_pipeline=True,

@@ -5,8 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DOCKER_HUB = "docker.io"
 _HUB_API = "registry-1.docker.io"
@@ -91,6 +95,14 @@ def build_name(registry: str, image: str) -> str:
     host, slash, path = name.partition("/")
     parsed = parse_reference(f"{host}{slash}{path.lower()}" if slash else name.lower())
     return parsed.name if registry else name.lower()
+
+
+def platform_registry(variables: Mapping[str, str]) -> str:
+    """Return the registry that comes with the platform: GitLab's of the project, GitHub's of the repository's owner; empty elsewhere."""
+    if variables.get("GITHUB_ACTIONS") == "true" and variables.get("GITHUB_SERVER_URL") == "https://github.com":
+        owner = variables.get("GITHUB_REPOSITORY_OWNER", "").lower()
+        return f"ghcr.io/{owner}" if owner else ""
+    return variables.get("CI_REGISTRY_IMAGE", "") if variables.get("GITLAB_CI") == "true" else ""
 
 
 def is_local(host: str) -> bool:

@@ -61,6 +61,8 @@ class StageSpec:
     """Environment variables that change its result; `RUFF_*` means all that begin so."""
     outputs: tuple[str, ...] = ()
     """Files and folders that it writes; a hit restores them."""
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """Files that GitLab shows, by the kind of report (`junit`, `dotenv`, ...); GitHub reads the same by its own ways."""
     cached: bool = False
     requires: tuple[Need, ...] = ()
     triggers: tuple[Trigger, ...] = ()
@@ -78,6 +80,11 @@ class StageSpec:
     """Whether `nox -s pipeline` runs it."""
     anywhere: bool = False
     """Whether it works in a folder without [tool.pipeline]."""
+
+    @property
+    def has_environment(self) -> bool:
+        """Whether it works on one of the configured environments, and says at the end where its service answers."""
+        return self.target == "ENVIRONMENT" or any(ask.name == "environment" for ask in self.asks)
 
     @property
     def changes_world(self) -> bool:

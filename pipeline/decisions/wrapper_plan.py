@@ -52,11 +52,14 @@ class StageWrapper:
     """What one stage is given in CI beyond the graph; see `settings.wrappers.StageInCi`."""
 
     target: str | None = None
+    by_hand: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ()
     environment: str | None = None
     secrets: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     token: bool = False
     permissions: Mapping[str, str] = field(default_factory=dict)
+    id_tokens: Mapping[str, str] = field(default_factory=dict)
     runner: str | None = None
     tags: tuple[str, ...] = ()
 
@@ -99,6 +102,12 @@ def _may_run(spec: StageSpec, plan: WrapperPlan, event: Event) -> bool:
     if event is Event.PULL_REQUEST:
         return False
     return plan.stage(spec.name).target is not None or takes_tag(spec, event)
+
+
+def branches_of(spec: StageSpec, plan: WrapperPlan) -> tuple[str, ...]:
+    """Return the branches whose pushes run the stage; by default all that CI looks at."""
+    given = plan.stage(spec.name).branches
+    return tuple(branch for branch in plan.branches if not given or branch in given)
 
 
 def takes_tag(spec: StageSpec, event: Event) -> bool:
@@ -175,8 +184,8 @@ def environment_of(spec: StageSpec, plan: WrapperPlan, event: Event, answer: str
     given = plan.stage(spec.name)
     if given.environment:
         return given.environment
-    if event is Event.DISPATCH and any(ask.name == "environment" for ask in asks_of(spec, plan)):
+    if event is Event.DISPATCH and spec.has_environment:
         return answer
-    if spec.target == "ENVIRONMENT" and given.target:
+    if spec.has_environment and given.target:
         return given.target
     return spec.name if spec.changes_world or given.secrets else ""

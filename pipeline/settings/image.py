@@ -56,7 +56,8 @@ class Build:
 
     image: str = key("Name of the image without registry and tag; empty for the project's name.", default="")
     registry: str = key(
-        "Registry, with a path where it needs one: `ghcr.io/owner`. The variable IMAGE_REGISTRY and `--registry` go before it.",
+        "Registry, with a path where it needs one: `ghcr.io/owner`. The variable IMAGE_REGISTRY and `--registry` go before it; "
+        "without any of them a push in CI goes to the platform's own registry.",
         default="",
     )
     context: str = key("Folder that the builder gets.", default=".", limit=NOT_EMPTY)

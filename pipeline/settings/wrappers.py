@@ -36,6 +36,13 @@ class StageInCi:
         "Its target where no person asks for it: without one a stage that changes the world runs by hand only.",
         default=None,
     )
+    by_hand: tuple[str, ...] = key(
+        "Further targets, each a job of GitLab's pipeline that waits for a click; on GitHub the stage's own workflow is started instead.",
+        default=(),
+    )
+    branches: tuple[str, ...] = key(
+        "Those of `wrappers.branches` whose pushes run it; empty for all of them.", default=()
+    )
     environment: str | None = key(
         "Environment whose protection and secrets its job has; by default the target's.", default=None
     )
@@ -43,6 +50,10 @@ class StageInCi:
     variables: Mapping[str, str] = key("Further variables that it is given.", default={})
     token: bool = key("Whether it is given GitHub's own token as GITHUB_TOKEN.", default=False)
     permissions: Mapping[str, str] = key("Further permissions of that token, by scope.", default={})
+    id_tokens: Mapping[str, str] = key(
+        'GitLab\'s tokens for a login by OIDC: the variable that gets it, and its audience. On GitHub: `permissions = { id-token = "write" }`.',
+        default={},
+    )
     runner: str | None = key("Label of GitHub's runner, in place of the usual one.", default=None)
     tags: tuple[str, ...] = key("Tags that choose GitLab's runner.", default=())
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.decisions.build import SCHEMA_CHAIN_LABEL, SCHEMA_LABEL, BuildPlan, fill_arguments
 from pipeline.decisions.compatibility import write_chain
-from pipeline.decisions.image import build_name
+from pipeline.decisions.image import build_name, platform_registry
 from pipeline.decisions.schema import build_chain
 from pipeline.decisions.tags import plan_labels, plan_tags
 from pipeline.errors import ConfigurationError
@@ -35,7 +35,8 @@ def read_schema(context: Context) -> SchemaChain:
 def plan_build(context: Context, options: argparse.Namespace, source: Source, schema: SchemaChain) -> BuildPlan:
     """Plan the image and its tags. Raises `ConfigurationError` for a push that has no registry or would push what no commit holds."""
     config, now = context.settings.config.build, context.clock.now()
-    registry = options.registry or context.settings.environment.variables.get("IMAGE_REGISTRY") or config.registry
+    variables = context.settings.environment.variables
+    registry = options.registry or variables.get("IMAGE_REGISTRY") or config.registry or platform_registry(variables)
     push = options.push and not source.proposed
     if options.push and source.proposed:
         context.report.line("a pull request is never pushed: building only", style="yellow")

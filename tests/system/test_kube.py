@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import json
 import threading
@@ -13,7 +14,7 @@ from pipeline.clients.kube import Refused, open_kube
 from pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -109,3 +110,37 @@ def test_a_kubeconfig_that_is_none_is_one_line(tmp_path: Path, text: str | None)
     with pytest.raises(ConfigurationError, match=r"kubeconfig .*config: \S") as failed:
         open_kube({"KUBECONFIG": str(file)}, None)
     assert "\n" not in failed.value.message
+
+
+@pytest.mark.parametrize("encode", [lambda text: text, lambda text: base64.b64encode(text.encode()).decode()])
+def test_a_kubeconfig_in_a_variable(
+    tmp_path: Path, api: Api, variables: dict[str, str], encode: Callable[[str], str]
+) -> None:
+    """As a platform's secret holds it, in either form; a file that is named goes before it."""
+    (tmp_path / "token").write_text("renewed")
+    data = encode((tmp_path / "config").read_text())
+
+    kube = open_kube({"KUBECONFIG_DATA": data}, None)
+
+    assert kube.call("GET", "/api/v1/pods") == {"kind": "PodList"}
+    assert open_kube({**variables, "KUBECONFIG_DATA": "-"}, None).call("GET", "/api/v1/pods") == {"kind": "PodList"}
+    assert len(api.shown) == 2
+
+
+@pytest.mark.parametrize(
+    "data", ["hunter2", "token: [hunter2", "- hunter2: 1", "aHVudGVyMg==", "contexts: 7\ncurrent-context: hunter2"]
+)
+def test_a_variable_that_holds_no_kubeconfig(data: str) -> None:
+    """One line that quotes nothing of it."""
+    with pytest.raises(ConfigurationError, match="KUBECONFIG_DATA") as raised:
+        open_kube({"KUBECONFIG_DATA": data}, None)
+
+    assert "hunter2" not in str(raised.value) + raised.value.hint
+
+
+def test_a_context_that_the_variable_does_not_have() -> None:
+    """The same line as for a file."""
+    document = {"clusters": [], "contexts": [], "users": [], "current-context": ""}
+
+    with pytest.raises(ConfigurationError, match=r"KUBECONFIG_DATA: .*moon"):
+        open_kube({"KUBECONFIG_DATA": json.dumps(document)}, "moon")

@@ -34,6 +34,8 @@ import json, pathlib, sys
 with (pathlib.Path(__file__).parent / "calls").open("a") as calls:
     calls.write(json.dumps(sys.argv[1:]) + "\\n")
 """
+UNKNOWN_TO_ACT = re.compile(r"^ *(?:queue: max|deployment: false)\n", re.MULTILINE)
+"""Keys that are newer than act's copy of GitHub's schema, which refuses them; they change nothing of what is run."""
 STUB = (
     "name: stub\ndescription: does nothing\nruns:\n  using: composite\n  steps:\n    - run: 'true'\n      shell: bash\n"
 )
@@ -126,6 +128,8 @@ def checkout(tmp_path: Path, gitlab_ci_local: Path) -> Checkout:
     for folder in ("stub", "stub/upload-sarif"):
         (tmp_path / folder / "action.yml").write_text(STUB, encoding="utf-8")
     shutil.copytree(ROOT / ".github", made.root / ".github")
+    for file in (made.root / ".github/workflows").iterdir():
+        file.write_text(UNKNOWN_TO_ACT.sub("", file.read_text(encoding="utf-8")), encoding="utf-8")
     shutil.copy(ROOT / ".gitlab-ci.yml", made.root)
     made.git("init", "-q", "-b", "main")
     made.git("remote", "add", "origin", "https://git.example.org/group/project.git")

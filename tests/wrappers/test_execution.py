@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.decisions.wrapper_plan import Event, asks_of, needs_of, stages_of, takes_tag
+from pipeline.decisions.graph import Trigger
+from pipeline.decisions.wrapper_plan import Event, asks_of, branches_of, needs_of, stages_of, takes_tag, variable_of
 
 if TYPE_CHECKING:
     from pipeline.decisions.graph import Graph
@@ -22,16 +24,15 @@ TEXTS = [
     "a && touch hacked",
     "${{ toJSON(github) }}",
 ]
-PAYLOADS: dict[str, tuple[Event, str, str, dict[str, Any]]] = {
+PAYLOADS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "pull request": (
-        Event.PULL_REQUEST,
         "pull_request",
         "ci",
         {"pull_request": {"number": 7, "head": {"ref": "topic"}}},
     ),
-    "push to develop": (Event.PUSH, "push", "ci", {"ref": "refs/heads/develop"}),
-    "push to main": (Event.PUSH, "push", "ci", {"ref": "refs/heads/main"}),
-    "tag": (Event.TAG, "push", "release", {"ref": "refs/tags/v1.2.3"}),
+    "push to develop": ("push", "ci", {"ref": "refs/heads/develop"}),
+    "push to main": ("push", "ci", {"ref": "refs/heads/main"}),
+    "tag": ("push", "release", {"ref": "refs/tags/v1.2.3"}),
 }
 VARIABLES: dict[str, tuple[Event, dict[str, str]]] = {
     "pull request": (Event.PULL_REQUEST, {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": "7"}),
@@ -41,19 +42,33 @@ VARIABLES: dict[str, tuple[Event, dict[str, str]]] = {
 }
 
 
+Expected = Mapping[str, list[list[str]]]
+
+
 @pytest.fixture(scope="session")
-def expected(graph: Graph, settings: Settings) -> dict[Event, list[list[str]]]:
-    """The arguments of nox for each event that nobody has to answer questions for."""
+def expected(graph: Graph, settings: Settings) -> Expected:
+    """The arguments of nox for each event that nobody has to answer questions for, by the names of the tables above."""
     plan = settings.config.wrappers.plan(environments=(), reports="reports", nox="")
-    runs: dict[Event, list[list[str]]] = {}
-    for event in (Event.PULL_REQUEST, Event.PUSH, Event.TAG):
-        runs[event] = []
+    runs: dict[str, list[list[str]]] = {}
+    for moment, (event, _) in VARIABLES.items():
+        runs[moment] = []
         for name in stages_of(graph, plan, event):
             spec = graph[name]
+            if event is Event.PUSH and moment.rpartition(" ")[2] not in branches_of(spec, plan):
+                continue
             target = ["v1.2.3" if takes_tag(spec, event) else plan.stage(name).target] if spec.changes_world else []
             arguments = [*(word for word in target if word), *spec.in_ci]
-            runs[event].append([name, *(["--", *arguments] if arguments else [])])
+            runs[moment].append([name, *(["--", *arguments] if arguments else [])])
     return runs
+
+
+def test_what_is_expected_tells_events_apart(expected: Expected) -> None:
+    """The table that the runs are compared with is not empty by mistake."""
+    names = {moment: {run[0] for run in runs} for moment, runs in expected.items()}
+
+    assert {"lint", "build"} <= names["pull request"] == names["push to develop"]
+    assert names["push to main"] - names["pull request"] == {"deploy"}
+    assert names["tag"] - names["pull request"] == {"release"}
 
 
 def assert_order(graph: Graph, calls: list[list[str]]) -> None:
@@ -64,28 +79,28 @@ def assert_order(graph: Graph, calls: list[list[str]]) -> None:
 
 
 @pytest.mark.parametrize("name", PAYLOADS)
-def test_github(name: str, checkout: Checkout, graph: Graph, expected: dict[Event, list[list[str]]]) -> None:
+def test_github(name: str, checkout: Checkout, graph: Graph, expected: Expected) -> None:
     """Act runs exactly the graph's stages, in an order that the graph allows, and the last job passes."""
-    event, trigger, workflow, payload = PAYLOADS[name]
+    trigger, workflow, payload = PAYLOADS[name]
 
     done = checkout.act(trigger, workflow, payload)
 
     assert done.returncode == 0, done.stdout + done.stderr
     calls = checkout.calls()
-    assert sorted(calls) == sorted(expected[event])
+    assert sorted(calls) == sorted(expected[name])
     assert_order(graph, calls)
 
 
 @pytest.mark.parametrize("name", VARIABLES)
-def test_gitlab(name: str, checkout: Checkout, graph: Graph, expected: dict[Event, list[list[str]]]) -> None:
+def test_gitlab(name: str, checkout: Checkout, graph: Graph, expected: Expected) -> None:
     """gitlab-ci-local does the same."""
-    event, variables = VARIABLES[name]
+    _, variables = VARIABLES[name]
 
     done = checkout.gitlab(**variables)
 
     assert done.returncode == 0, done.stdout + done.stderr
     calls = checkout.calls()
-    assert sorted(calls) == sorted(expected[event])
+    assert sorted(calls) == sorted(expected[name])
     assert_order(graph, calls)
 
 
@@ -102,7 +117,7 @@ def test_a_failed_stage_fails_the_required_check(checkout: Checkout) -> None:
 @pytest.mark.parametrize("text", TEXTS)
 def test_answers_with_syntax_stay_text_on_github(text: str, checkout: Checkout, graph: Graph) -> None:
     """Every stage by hand gets each answer as one argument, as it was typed."""
-    for spec in [spec for spec in graph.stages.values() if spec.asks]:
+    for spec in [spec for spec in graph.stages.values() if Trigger.MANUAL in spec.triggers]:
         done = checkout.act("workflow_dispatch", spec.name, {"inputs": {ask.name: text for ask in spec.asks}})
 
         assert done.returncode == 0, done.stdout + done.stderr
@@ -112,9 +127,7 @@ def test_answers_with_syntax_stay_text_on_github(text: str, checkout: Checkout, 
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_pull_request_with_syntax_in_its_texts(
-    text: str, checkout: Checkout, expected: dict[Event, list[list[str]]]
-) -> None:
+def test_a_pull_request_with_syntax_in_its_texts(text: str, checkout: Checkout, expected: Expected) -> None:
     """Its branch, title and body are in no command."""
     head = {"ref": text, "label": text, "repo": {"fork": False}}
     payload = {"pull_request": {"number": 7, "title": text, "body": text, "head": head}}
@@ -122,7 +135,7 @@ def test_a_pull_request_with_syntax_in_its_texts(
     done = checkout.act("pull_request", "ci", payload)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert sorted(checkout.calls()) == sorted(expected[Event.PULL_REQUEST])
+    assert sorted(checkout.calls()) == sorted(expected["pull request"])
     assert not list(checkout.home.rglob("hacked"))
 
 
@@ -137,15 +150,34 @@ def test_a_tag_with_syntax_stays_text(checkout: Checkout) -> None:
     assert not list(checkout.home.rglob("hacked"))
 
 
-def test_by_hand_on_gitlab(checkout: Checkout, graph: Graph, settings: Settings) -> None:
-    """The form's answers choose the stage and become its arguments; one left empty leaves no argument."""
+@pytest.mark.parametrize("text", [*TEXTS, "it"])
+def test_by_hand_on_gitlab(text: str, checkout: Checkout, graph: Graph, settings: Settings) -> None:
+    """The form's answers choose the stage and become its arguments, as they were typed; one left empty leaves no argument."""
     plan = settings.config.wrappers.plan(environments=("staging",), reports="reports", nox="")
     for name in stages_of(graph, plan, Event.DISPATCH):
-        asks = asks_of(graph[name], plan)
-        answers = {f"ASK_{ask.name.upper().replace('-', '_')}": "it" for ask in asks if ask.required}
+        asks = [ask for ask in asks_of(graph[name], plan) if ask.required]
+        # Variables are expanded in the names of environments, by GitLab as well.
+        answers = {variable_of(ask): "staging" if ask.name == "environment" else text for ask in asks}
 
         done = checkout.gitlab(CI_PIPELINE_SOURCE="web", CI_COMMIT_BRANCH="main", ASK_STAGE=name, **answers)
 
         assert done.returncode == 0, done.stdout + done.stderr
-        given = [f"{ask.flag}=it" if ask.flag else "it" for ask in asks if ask.required]
+        # What looks like a variable of GitLab's is replaced by GitLab itself, before any shell.
+        typed = [answers[variable_of(ask)].replace("${IFS}", "") for ask in asks]
+        given = [f"{ask.flag}={answer}" if ask.flag else answer for ask, answer in zip(asks, typed, strict=True)]
         assert checkout.calls() == [[name, "--", *given]]
+    assert not list(checkout.home.rglob("hacked"))
+
+
+def test_production_waits_for_a_click_on_gitlab(checkout: Checkout) -> None:
+    """Its job is in the pipeline of main, runs only when it is started, and then goes to its own target."""
+    variables = VARIABLES["push to main"][1]
+
+    waiting = checkout.gitlab(**variables)
+    before = checkout.calls()
+    started = checkout.gitlab("deploy:production", **variables)
+
+    assert (waiting.returncode, started.returncode) == (0, 0), started.stdout + started.stderr
+    assert ["deploy", "--", "staging"] in before
+    assert not any("production" in call for call in before)
+    assert checkout.calls() == [["deploy", "--", "production"]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.decisions.image import build_name, is_local, parse_reference
+from pipeline.decisions.image import build_name, is_local, parse_reference, platform_registry
 from pipeline.errors import ConfigurationError
 
 DIGEST = f"sha256:{'a' * 64}"
@@ -99,3 +99,30 @@ def test_a_host_that_is_empty_is_not_docker_hub(registry: str) -> None:
     """`--registry $HOST/team` without HOST must not publish there."""
     with pytest.raises(ConfigurationError, match="no host before the `/`"):
         build_name(registry, "shop")
+
+
+GITHUB = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_SERVER_URL": "https://github.com",
+    "GITHUB_REPOSITORY_OWNER": "Octo-Org",
+}
+
+
+@pytest.mark.parametrize(
+    ("variables", "registry"),
+    [
+        pytest.param({}, "", id="laptop"),
+        pytest.param(GITHUB, "ghcr.io/octo-org", id="github, in lower case"),
+        pytest.param({**GITHUB, "GITHUB_SERVER_URL": "https://github.example.com"}, "", id="a GitHub of one's own"),
+        pytest.param({**GITHUB, "GITHUB_ACTIONS": ""}, "", id="only its variables"),
+        pytest.param(
+            {"GITLAB_CI": "true", "CI_REGISTRY_IMAGE": "registry.example.com/group/project"},
+            "registry.example.com/group/project",
+            id="gitlab",
+        ),
+        pytest.param({"GITLAB_CI": "true"}, "", id="gitlab without its registry"),
+    ],
+)
+def test_the_platform_s_registry(variables: dict[str, str], registry: str) -> None:
+    """Where its own credentials are good for."""
+    assert platform_registry(variables) == registry

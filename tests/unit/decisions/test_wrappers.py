@@ -144,7 +144,7 @@ def test_a_deploy_on_github() -> None:
     by_hand = workflow(files[".github/workflows/deploy.yml"])
 
     assert automatic["if"] == "github.event_name == 'push'"
-    assert automatic["concurrency"] == {"group": "change-staging", "cancel-in-progress": False}
+    assert automatic["concurrency"] == {"group": "change-staging", "cancel-in-progress": False, "queue": "max"}
     assert automatic["steps"][-2]["env"] == {"ASK_TARGET": "staging", "KUBECONFIG": "${{ secrets.KUBECONFIG }}"}
     (asked,) = (trigger["inputs"]["environment"] for trigger in by_hand["on"].values())
     assert asked["options"] == ["staging", "production"]
@@ -165,6 +165,95 @@ def test_a_deploy_on_gitlab() -> None:
     assert jobs["deploy"]["variables"] == {"ASK_TARGET": "staging"}
     assert jobs["variables"]["ASK_ENVIRONMENT"]["options"] == ["", "staging", "production"]
     assert jobs["release:tag"]["variables"] == {"ASK_TARGET": "$CI_COMMIT_TAG"}
+
+
+STATUS = stage("status", Trigger.MANUAL, asks=(Ask(name="environment", required=True),))
+TOLD = replace(DEPLOY, shown={"dotenv": "reports/deploy.env"})
+GIVEN = StageWrapper(
+    target="staging",
+    by_hand=("production",),
+    branches=("main",),
+    id_tokens={"VAULT_TOKEN": "https://vault.example.org"},
+)
+DELIVERY = graph(LINT, BUILD, TOLD, STATUS)
+DELIVERED = replace(PLAN, stages={"deploy": GIVEN})
+
+
+def test_only_the_named_branches_deploy() -> None:
+    """The others are checked and built all the same."""
+    jobs = workflow(render_github(DELIVERY, DELIVERED)[".github/workflows/ci.yml"])["jobs"]
+    (text,) = render_gitlab(DELIVERY, DELIVERED).values()
+
+    assert jobs["deploy"]["if"] == "github.event_name == 'push' && (github.ref_name == 'main')"
+    assert "if" not in jobs["build"]
+    assert [rule["if"] for rule in workflow(text)["deploy"]["rules"]] == [
+        '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == "main"'
+    ]
+
+
+def test_where_the_service_answers_is_shown() -> None:
+    """As the deploy itself says at its end."""
+    jobs = workflow(render_github(DELIVERY, DELIVERED)[".github/workflows/ci.yml"])["jobs"]
+    (text,) = render_gitlab(DELIVERY, DELIVERED).values()
+    deploy = workflow(text)["deploy"]
+
+    assert jobs["deploy"]["environment"] == {
+        "name": "staging",
+        "url": "${{ steps.stage.outputs.environment_url }}",
+    }
+    assert [step.get("id") for step in jobs["deploy"]["steps"]].count("stage") == 1
+    assert deploy["environment"] == {"name": "staging", "url": "$ENVIRONMENT_URL"}
+    assert deploy["artifacts"]["reports"] == {"dotenv": "reports/deploy.env"}
+
+
+def test_a_target_that_waits_for_people_on_gitlab() -> None:
+    """In the same pipeline, with its own environment and lock; nothing waits for it."""
+    (text,) = render_gitlab(DELIVERY, DELIVERED).values()
+    jobs = workflow(text)
+    deploy, waiting = jobs["deploy"], jobs["deploy:production"]
+
+    assert [(rule["when"], rule["allow_failure"]) for rule in waiting["rules"]] == [("manual", True)]
+    assert (waiting["environment"]["name"], waiting["resource_group"]) == ("production", "production")
+    assert waiting["variables"] == {"ASK_TARGET": "production"}
+    assert (deploy["needs"], deploy["script"]) == (waiting["needs"], waiting["script"])
+    assert "when" not in str(deploy["rules"])
+
+
+def test_a_login_by_oidc_on_gitlab() -> None:
+    """A token with its audience, for the jobs of that stage alone."""
+    (text,) = render_gitlab(DELIVERY, DELIVERED).values()
+    jobs = workflow(text)
+
+    assert jobs["deploy:by-hand"]["id_tokens"] == {"VAULT_TOKEN": {"aud": "https://vault.example.org"}}
+    assert "id_tokens" not in jobs["build"]
+
+
+def test_who_only_looks_waits_for_nobody() -> None:
+    """The secrets of the environment, but neither its lock nor a deployment that never was."""
+    by_hand = workflow(render_github(DELIVERY, DELIVERED)[".github/workflows/status.yml"])
+    (text,) = render_gitlab(DELIVERY, DELIVERED).values()
+    job = workflow(text)["status:by-hand"]
+
+    assert by_hand["jobs"]["status"]["environment"] == {"name": "${{ inputs.environment }}", "deployment": False}
+    assert by_hand["concurrency"]["group"] == "${{ github.workflow }}-${{ github.run_id }}"
+    assert job["environment"] == {"name": "$ASK_ENVIRONMENT", "action": "access"}
+    assert "resource_group" not in job
+
+
+def test_reports_that_gitlab_shows() -> None:
+    """Of each stage what the graph names, and the coverage from the stage's own last line."""
+    (text,) = render_gitlab(OURS, PLAN).values()
+    jobs = workflow(text)
+
+    assert jobs["unit"]["artifacts"]["reports"] == {
+        "junit": "reports/unit/junit.xml",
+        "coverage_report": {"coverage_format": "cobertura", "path": "reports/unit/coverage.xml"},
+    }
+    assert set(jobs["security"]["artifacts"]["reports"]) == {"sast", "dependency_scanning", "secret_detection"}
+    assert set(jobs["scan"]["artifacts"]["reports"]) == {"container_scanning", "cyclonedx"}
+    found = re.search(jobs["unit"]["coverage"].strip("/"), "✓ unit: clean: 2358 tests passed, coverage 95.6 %")
+    assert found
+    assert found[1] == "95.6"
 
 
 CHANGES = {

@@ -59,12 +59,14 @@ def test_a_file_left_over_is_removed_and_one_by_hand_is_not(tmp_path: Path) -> N
     world = world_of(tmp_path)
     run(world.context, [])
     folder = (tmp_path / CI).parent
+    made = {file.name for file in folder.iterdir()}
     (folder / "old.yml").write_text((tmp_path / CI).read_text(), encoding="utf-8")
     (folder / "mine.yml").write_text("name: mine\n", encoding="utf-8")
 
     run(world.context, [])
 
-    assert sorted(file.name for file in folder.iterdir()) == ["ci.yml", "migrate.yml", "mine.yml", "release.yml"]
+    assert "ci.yml" in made
+    assert {file.name for file in folder.iterdir()} == {*made, "mine.yml"}
 
 
 def test_a_finding_of_a_linter_fails_the_stage(tmp_path: Path) -> None:
