@@ -40,6 +40,8 @@ def build_diff(
 
 
 def _lines(document: dict[str, Any]) -> list[str]:
+    if not document:
+        return []
     metadata = {key: value for key, value in (document.get("metadata") or {}).items() if key not in _SERVER_SIDE}
     kept = {**{key: value for key, value in document.items() if key != "status"}, "metadata": metadata}
     return json.dumps(kept, indent=2, sort_keys=True, ensure_ascii=False).splitlines()

@@ -133,7 +133,8 @@ def find_changes(changes: Sequence[Change], is_secret: Callable[[str], bool]) ->
     """Return the difference of each object that is not yet as it shall be, by its title; what is recorded of a release aside."""
     found = {}
     for change in changes:
-        before, after = (_without_record(item) for item in (change.before or {}, change.after))
+        before = _without_record(change.before) if change.before else {}
+        after = _without_record(change.after)
         diff = build_diff(before, after, is_secret, names=(f"{change.title} now", f"{change.title} after"))
         if diff:
             found[change.title] = diff

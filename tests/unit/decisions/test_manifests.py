@@ -117,6 +117,8 @@ def test_the_record_of_a_release_is_no_difference() -> None:
     assert differences(there, same) == []
     assert differences(there, other) == ["Service shop"]
     assert differences(None, same) == ["Service shop"]
+    (new,) = find_changes([Change(manifest=there, before=None, after=same)], lambda _: False).values()
+    assert {line[0] for line in new.splitlines()[3:]} == {"+"}
 
 
 def test_a_secret_is_compared_and_not_shown() -> None:
