@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 if TYPE_CHECKING:
     from tests.system.conftest import Project
@@ -68,13 +69,13 @@ def alive(pid: int) -> bool:
 
 
 def interrupt(
-    checkout: Project, marks: Path, entry: str, stage: list[str], number: signal.Signals
+    checkout: Project, marks: Path, argv: list[str], number: signal.Signals, *, group: bool = False, **variables: str
 ) -> tuple[int, str, list[str]]:
     """Start, wait until the test runs, signal, and say how it ended and what was left."""
     child = subprocess.Popen(
-        command_of(entry, stage),
+        argv,
         cwd=checkout.root,
-        env=checkout.environment(MARKS=str(marks)),
+        env=checkout.environment(MARKS=str(marks), **variables),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -87,7 +88,7 @@ def interrupt(
         assert time.monotonic() < deadline
         time.sleep(0.05)
     # A terminal signals the whole group; everything else only the entry process. A shell that stays waits out a SIGINT of its own.
-    if entry == "shell-that-stays" and number == signal.SIGINT:
+    if group:
         os.killpg(child.pid, number)
     else:
         child.send_signal(number)
@@ -113,7 +114,16 @@ def test_interrupted(checkout: Project, tmp_path_factory: pytest.TempPathFactory
         ended = dict(
             zip(
                 SIGNALS,
-                pool.map(lambda number: interrupt(checkout, marks[number], entry, stage, number), SIGNALS),
+                pool.map(
+                    lambda number: interrupt(
+                        checkout,
+                        marks[number],
+                        command_of(entry, stage),
+                        number,
+                        group=entry == "shell-that-stays" and number == signal.SIGINT,
+                    ),
+                    SIGNALS,
+                ),
                 strict=True,
             )
         )
@@ -129,6 +139,33 @@ def test_interrupted(checkout: Project, tmp_path_factory: pytest.TempPathFactory
         (number.name for number in SIGNALS), 130
     )
     assert all(f"✗ {stage[0]}: interrupted; clean-up is done" in output for _, output, _ in ended.values())
+
+
+def job_command(platform: str) -> str:
+    """The one command of the job `unit`, as it is committed."""
+    if platform == "gitlab":
+        (command,) = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text(encoding="utf-8"))["unit"]["script"]
+        return str(command)
+    steps = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"]["unit"]["steps"]
+    return str(next(step["run"] for step in steps if step.get("id") == "stage"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("platform", ["github", "gitlab"])
+def test_a_cancelled_job(checkout: Project, tmp_path: Path, platform: str, number: signal.Signals) -> None:
+    """The committed command with the real nox, started by a runner's shell, which alone gets the signal."""
+    checkout.write("tests/unit/test_shop.py", LONG)
+    shutil.copy(ROOT / "noxfile.py", checkout.root)
+    make_environment(checkout, "unit")
+    uvx = tmp_path / "uvx"
+    uvx.write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} -m "$@"\n')
+    uvx.chmod(0o755)
+    (tmp_path / "step.sh").write_text(job_command(platform))
+    shell = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(tmp_path / "step.sh")]
+
+    code, output, left = interrupt(checkout, tmp_path, shell, number, PATH=f"{tmp_path}:{os.environ['PATH']}")
+
+    assert (code, left) == (130, []), output
 
 
 def test_a_second_interrupt_is_immediate(checkout: Project, tmp_path: Path) -> None:
@@ -157,7 +194,7 @@ def test_kill_9_of_nox_takes_the_stage_with_it(checkout: Project, tmp_path: Path
     marks = tmp_path / "marks"
     marks.mkdir()
 
-    _, _, left = interrupt(checkout, marks, "nox", ["unit"], signal.SIGKILL)
+    _, _, left = interrupt(checkout, marks, command_of("nox", ["unit"]), signal.SIGKILL)
 
     assert left == []
 
@@ -170,7 +207,7 @@ def test_an_interrupted_run_leaves_its_record(checkout: Project, tmp_path: Path)
     marks = tmp_path / "marks"
     marks.mkdir()
 
-    interrupt(checkout, marks, "direct", ["pipeline", "unit"], signal.SIGINT)
+    interrupt(checkout, marks, command_of("direct", ["pipeline", "unit"]), signal.SIGINT)
 
     (stage,) = json.loads((checkout.root / "reports/run.json").read_text())["stages"]
     assert (stage["state"], stage["verdict"], stage["reason"]) == ("cancelled", "unknown", "cancelled: interrupted")
