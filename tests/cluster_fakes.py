@@ -218,6 +218,8 @@ class FakeRegistry:
     gone: set[str] = field(default_factory=set)
     chains: dict[str, str] = field(default_factory=dict)
     """Migrations by the image's digest."""
+    told: dict[str, str] = field(default_factory=dict)
+    """Further labels of every image."""
     refuses: Exception | None = None
 
     def check(self, image: Reference) -> None:
@@ -231,7 +233,7 @@ class FakeRegistry:
     def labels(self, image: Reference) -> dict[str, str]:
         if self.refuses:
             raise self.refuses
-        return {SCHEMA_CHAIN_LABEL: self.chains.get(image.digest, "")}
+        return {SCHEMA_CHAIN_LABEL: self.chains.get(image.digest, ""), **self.told}
 
 
 def make(root: Path, cluster: FakeCluster, registry: FakeRegistry | None = None, **environment: Any) -> World:

@@ -103,7 +103,7 @@ def _transact(deploy: Deploy) -> Outcome:
     if deploy.overlay:
         apply_others(site, deploy.overlay)
         # What the pods need is there only now.
-        deploy = replace(deploy, record=record_release(site, deploy.overlay.planned, deploy.image))
+        deploy = replace(deploy, record=record_release(site, deploy.overlay.planned, deploy.labels))
     if site.target.migrate:
         with report.phase("Migrate"):
             template = deploy.overlay.planned.template if deploy.overlay else None

@@ -10,7 +10,7 @@ from pipeline.decisions.history import image_of
 from pipeline.decisions.rollback import choose_fallback
 from pipeline.errors import ConfigurationError, StageFailed
 from pipeline.stages.overlay import read_overlay
-from pipeline.stages.preflight import check_release, record_release, warn_of_fallback
+from pipeline.stages.preflight import check_release, read_labels, record_release, warn_of_fallback
 from pipeline.stages.transaction import check_permissions, check_secrets, open_site, require_container
 from pipeline.stages.undo import Deploy
 
@@ -40,7 +40,8 @@ def plan_deploy(context: Context, options: argparse.Namespace) -> Deploy:
             )
         check_release(site, planned, image, overlay.provided if overlay else None)
         fallback = choose_fallback(before, image, site.target.container)
-        record = record_release(site, planned, image)
+        labels = read_labels(context.open_registry(), image)
+        record = record_release(site, planned, labels)
         context.report.line(f"{image_of(before.template, site.target.container) or 'nothing'} -> {image}")
         context.report.line(
             f"back, if it fails: {f'revision {fallback.number}' if fallback else 'nowhere: no good one is known'}"
@@ -51,15 +52,16 @@ def plan_deploy(context: Context, options: argparse.Namespace) -> Deploy:
         image=image,
         before=before,
         fallback=fallback,
-        commit=commit,
-        version=version,
+        labels=labels,
+        commit=commit or labels.get("org.opencontainers.image.revision", ""),
+        version=version or labels.get("org.opencontainers.image.version", ""),
         record=record,
         overlay=overlay,
     )
 
 
 def _choose_image(context: Context, given: str | None) -> tuple[str, str, str]:
-    """Return the image by digest, its commit and its version; the last two are empty for an image that is not ours."""
+    """Return the image by digest, its commit and its version; the last two are empty for one that was not built here."""
     file = context.settings.reports / "build.json"
     built = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     image = given or built.get("reference") or ""

@@ -80,12 +80,12 @@ def check_release(
         site.context.report.warn(f"no room for a new pod beside the old ones: {problem}")
 
 
-def record_release(site: Site, before: Snapshot, image: str) -> dict[str, str]:
+def record_release(site: Site, before: Snapshot, labels: Mapping[str, str]) -> dict[str, str]:
     """Return the annotations by which a later rollback knows what this release was made of."""
-    chain, reached = _read_chain(site.context.open_registry(), image), read_reached(before)
+    chain, reached = labels.get(SCHEMA_CHAIN_LABEL, ""), read_reached(before)
     furthest = find_furthest((reached, chain))
     if chain and furthest == reached and (problem := judge_schema(reached, chain)):
-        site.context.report.warn(f"{image}: {problem}")
+        site.context.report.warn(f"the new image: {problem}")
     return {
         WHEN: site.context.clock.now().isoformat(timespec="seconds"),
         NEEDS: write_needs(_read_needs(site, before.template)),
@@ -115,7 +115,7 @@ def _look(site: Site, snapshot: Snapshot, target: Revision) -> Preflight:
     facts = Facts(
         images={image: _find(registry, image) for image in list_images(target.template)},
         needs=_read_needs(site, target.template),
-        chain=_read_chain(registry, image) if asks else "",
+        chain=read_labels(registry, image).get(SCHEMA_CHAIN_LABEL, "") if asks else "",
     )
     return judge_preflight(snapshot, target, facts)
 
@@ -132,9 +132,9 @@ def _read_needs(site: Site, template: Json) -> Needs:
     return {item: site.cluster.fingerprint(*item) for item in needed_objects(template)}
 
 
-def _read_chain(registry: Registry, image: str) -> str:
-    """Return what the image's label says; empty when it has none or nobody answers, which makes no deploy fail."""
+def read_labels(registry: Registry, image: str) -> Mapping[str, str]:
+    """Return the image's labels; none when nobody answers, which makes no deploy fail."""
     try:
-        return (registry.labels(parse_reference(image)) or {}).get(SCHEMA_CHAIN_LABEL, "")
+        return registry.labels(parse_reference(image)) or {}
     except PipelineError:
-        return ""
+        return {}

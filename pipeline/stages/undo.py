@@ -41,6 +41,8 @@ class Deploy:
     """The template that was written; None as long as its answer is not there."""
     commit: str = ""
     version: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Of the image, as its registry has them."""
     record: Mapping[str, str] = field(default_factory=dict)
     """Annotations with what a later rollback will ask for."""
     overlay: Overlay | None = None

@@ -45,6 +45,15 @@ def test_what_was_built_last_is_the_default(tmp_path: Path) -> None:
         deploy.run(world.context, ["test"])
 
 
+def test_an_image_that_was_built_elsewhere_says_itself_what_it_is(tmp_path: Path) -> None:
+    """As in a job of its own, started by hand with a digest: its labels are compared with what answers."""
+    told = {"org.opencontainers.image.revision": "another", "org.opencontainers.image.version": "7"}
+    cluster = FakeCluster()
+
+    with pytest.raises(RolledBack, match="revision"):
+        deploy.run(make(tmp_path, cluster, FakeRegistry(told=told)).context, ["test", "--image", GOOD])
+
+
 @pytest.mark.parametrize(
     ("image", "words"), [pytest.param(BAD, "the image is not there", id="pods"), pytest.param(SICK, "500", id="health")]
 )

@@ -105,7 +105,7 @@ def test_an_image_older_than_the_schema_is_told_before_it_is_deployed(tmp_path: 
 
     deploy.run(world.context, ["test", "--image", SICK, "--dry-run"])
 
-    assert f"{SICK}: its code knows the schema 1; the database is at 2" in world.printed
+    assert "the new image: its code knows the schema 1; the database is at 2" in world.printed
 
 
 def test_a_revision_that_goes_meanwhile(tmp_path: Path) -> None:
