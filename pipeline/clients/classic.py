@@ -6,6 +6,7 @@ No cache mounts, no secrets, no attestations, no caches elsewhere, and times as 
 from __future__ import annotations
 
 import functools
+import gzip
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,9 @@ class EngineStore:
         text = (self._root / plan.dockerfile).read_text(encoding="utf-8")
         known = bases or self._bases(parse_bases(text, plan.args))
         built = Built(digest="", bases=known, image_id=str(image.id))
-        return replace(built, digest=self._push(plan, note)) if plan.push else built
+        if plan.push:
+            return replace(built, digest=self._push(plan, note))
+        return replace(built, layout=_save(image, plan.archive)) if plan.archive else built
 
     def _push(self, plan: BuildPlan, note: Callable[[str], None]) -> str:
         login = self._credentials.find(parse_reference(plan.name).registry)
@@ -117,3 +120,11 @@ class EngineStore:
                 if digests:
                     found[name] = digests[0]
         return found
+
+
+def _save(image: Any, archive: str) -> str:
+    """Write the image to a file and return its path. Layers are packed lightly: what takes the file over packs it once more."""
+    with engine_answers(), gzip.open(archive, "wb", compresslevel=1) as file:
+        for chunk in image.save():
+            file.write(chunk)
+    return archive

@@ -48,6 +48,8 @@ class BuildPlan:
     provenance: bool = True
     sbom: bool = True
     sbom_generator: str = ""
+    archive: str = ""
+    """File that takes an image which would stay in the engine's store alone; empty to leave it there."""
     timeout: float = 1800.0
 
     @property
@@ -65,7 +67,7 @@ class Built:
     bases: Mapping[str, str] = field(default_factory=dict)
     """Digest of each base image by its name."""
     layout: str = ""
-    """Path of the folder with the image in OCI layout, when it was not pushed."""
+    """Path of the folder with the image in OCI layout, or of the engine's archive of it, when it was not pushed."""
     image_id: str = ""
     """The engine's name for the image, when it is in its store."""
     provenance: bool = False

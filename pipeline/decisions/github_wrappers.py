@@ -159,11 +159,9 @@ def _job_body(
 
 
 def _environment(spec: StageSpec, name: str) -> dict[str, Any]:
-    """Name the environment; a stage that only looks leaves no deployment there, one that says where its service answers has a link."""
-    if not spec.changes_world:
-        return {"name": name, "deployment": False}
-    tells = spec.has_environment and "dotenv" in spec.shown
-    return {"name": name, **({"url": "${{ steps.stage.outputs.environment_url }}"} if tells else {})}
+    """Name the environment; a stage that says where its service answers is a deployment there, with a link."""
+    shown = {"url": "${{ steps.stage.outputs.environment_url }}"} if spec.is_deployment else {"deployment": False}
+    return {"name": name, **shown}
 
 
 def _last_jobs(plan: WrapperPlan, present: tuple[str, ...]) -> dict[str, Any]:

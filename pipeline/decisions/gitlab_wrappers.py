@@ -21,7 +21,9 @@ from pipeline.decisions.wrapper_plan import (
 from pipeline.decisions.yaml_text import render_yaml
 
 if TYPE_CHECKING:
-    from pipeline.decisions.graph import Graph, StageSpec
+    from collections.abc import Mapping
+
+    from pipeline.decisions.graph import Ask, Graph, StageSpec
     from pipeline.decisions.wrapper_plan import WrapperPlan
 
 PATH = ".gitlab-ci.yml"
@@ -42,7 +44,7 @@ def render_gitlab(graph: Graph, plan: WrapperPlan) -> dict[str, str]:
         for event in (Event.PUSH, Event.TAG, Event.DISPATCH):
             jobs.update(_jobs(graph, plan, name, event, runs, depths))
         for target in plan.stage(name).by_hand if name in runs[Event.PUSH] else ():
-            jobs[f"{name}:{target}"] = _wait_for_click(jobs[name], target)
+            jobs[f"{name}:{target}"] = _wait_for_click(name, jobs[name], target)
     document = {
         "workflow": {"rules": [{"if": condition} for condition in _conditions(plan, asked=bool(asked))]},
         "include": [{"local": EXTRA, "rules": [{"exists": [EXTRA]}]}],
@@ -79,12 +81,22 @@ def _form(plan: WrapperPlan, asked: list[StageSpec]) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "ASK_STAGE": {"value": "", "description": "Stage to run by hand", "options": ["", *names]}
     }
+    questions: dict[str, dict[str, Ask]] = {}
     for spec in asked:
         for ask in asks_of(spec, plan):
-            entry = fields.setdefault(variable_of(ask), {"value": "", "description": ask.summary or ask.name})
-            if ask.choices:
-                entry["options"] = list(dict.fromkeys((*entry.get("options", [""]), *ask.choices)))
-    return fields
+            questions.setdefault(variable_of(ask), {})[spec.name] = ask
+    return {**fields, **{name: _field(asks) for name, asks in questions.items()}}
+
+
+def _field(asks: Mapping[str, Ask]) -> dict[str, Any]:
+    """Build the one field of all stages that ask the same; it is a choice only where it is one for each of them."""
+    texts: dict[str, list[str]] = {}
+    for stage, ask in asks.items():
+        texts.setdefault(ask.summary or ask.name, []).append(stage)
+    description = "; ".join(f"{', '.join(stages)}: {text}" for text, stages in texts.items())
+    choices = list(dict.fromkeys(choice for ask in asks.values() for choice in ask.choices))
+    closed = all(ask.choices for ask in asks.values())
+    return {"value": "", "description": description, **({"options": ["", *choices]} if closed else {})}
 
 
 def _artifacts(spec: StageSpec, plan: WrapperPlan) -> dict[str, Any]:
@@ -140,22 +152,28 @@ def _target(spec: StageSpec, plan: WrapperPlan, event: Event) -> dict[str, str]:
 
 
 def _change(spec: StageSpec, environment: str) -> dict[str, Any]:
-    """Say which environment it works on; what only looks there waits for nobody and is no deployment."""
+    """Say which environment it works on; what only looks there waits for nobody, and only what says where its service answers is a deployment."""
     if not environment:
         return {}
-    if not spec.changes_world:
-        return {"environment": {"name": environment, "action": "access"}}
-    tells = spec.has_environment and "dotenv" in spec.shown
-    url = {"url": "$ENVIRONMENT_URL"} if tells else {}
-    return {"environment": {"name": environment, **url}, "resource_group": environment, "interruptible": False}
+    shown = {"url": "$ENVIRONMENT_URL"} if spec.is_deployment else {"action": "access"}
+    lock = {"resource_group": environment, "interruptible": False} if spec.changes_world else {}
+    return {"environment": {"name": environment, **shown}, **lock}
 
 
-def _wait_for_click(job: dict[str, Any], target: str) -> dict[str, Any]:
-    """Return the same job for another target, in the same pipeline: people start it, and nothing waits for them."""
+def _wait_for_click(name: str, job: dict[str, Any], target: str) -> dict[str, Any]:
+    """Return the same job for another target, after the first and in the same pipeline: people start it, and nothing waits for them."""
+    needs = [*job["needs"], {"job": name, "artifacts": False}]
     environment = {**job["environment"], "name": target}
     rules = [{**rule, "when": "manual", "allow_failure": True} for rule in job["rules"]]
     variables = {**job["variables"], "ASK_TARGET": target}
-    return {**job, "rules": rules, "variables": variables, "environment": environment, "resource_group": target}
+    return {
+        **job,
+        "rules": rules,
+        "needs": needs,
+        "variables": variables,
+        "environment": environment,
+        "resource_group": target,
+    }
 
 
 def _job_name(spec: StageSpec, event: Event) -> str:

@@ -28,9 +28,7 @@ def _details(spec: StageSpec) -> str:
     lines = [f"## `{spec.name}`", ""]
     lines.append(f"{spec.summary[0].upper()}{spec.summary[1:]}.")
     if spec.changes_world:
-        lines.append(
-            f"It changes the world, so it does nothing without its target: `nox -s {spec.name} -- {spec.target}`."
-        )
+        lines.append(f"It changes the world, so it does nothing without its target: `nox -s {spec.usage}`.")
     if spec.cached:
         inputs = "every file of the checkout" if "." in spec.inputs else _code(spec.inputs)
         lines.append(

@@ -87,6 +87,17 @@ class StageSpec:
         return self.target == "ENVIRONMENT" or any(ask.name == "environment" for ask in self.asks)
 
     @property
+    def is_deployment(self) -> bool:
+        """Whether it changes which release an environment runs, and says at its end where that answers."""
+        return self.changes_world and self.has_environment and "dotenv" in self.shown
+
+    @property
+    def usage(self) -> str:
+        """The least that it is called with, such as `deploy -- ENVIRONMENT`."""
+        flags = [ask.flag for ask in self.asks if ask.name == self.target.lower() and ask.flag]
+        return f"{self.name} -- {' '.join((*flags, self.target))}"
+
+    @property
     def changes_world(self) -> bool:
         """Whether it changes anything outside the checkout."""
         return bool(self.target)

@@ -31,7 +31,7 @@ class Subject:
     reference: str = ""
     """Name and digest in a registry."""
     layout: str = ""
-    """Path of a folder in OCI layout, with the digest: `image@sha256:…`."""
+    """Path of a folder in OCI layout, with the digest: `image@sha256:…`; or of an engine's archive."""
     image_id: str = ""
     """Name in the engine's store."""
 

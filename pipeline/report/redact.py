@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import re
 import urllib.parse
 from typing import TYPE_CHECKING
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
 HIDDEN = "[REDACTED]"
 _NAME = re.compile(r"(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_KEY|CREDENTIALS?|WEBHOOK|_DSN)$", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?P<before>\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)(?P<password>[^\s@/]+)(?=@)", re.IGNORECASE)
+_KUBECONFIG = "KUBECONFIG_DATA"
+_CREDENTIAL = re.compile(r"""\b(?:token|password|client-key-data|client-secret)["']?\s*:\s*["']?([^\s"',}]+)""")
+"""Credentials in a kubeconfig's text. Its other lines are ordinary words: hiding them would blank out half of the output."""
 _SHORTEST = 4
 """Shorter values are not hidden: they would blank out half of every line and protect nothing."""
 
@@ -29,8 +34,18 @@ class Redactor:
         for name, value in variables.items():
             if names_secret(name):
                 self.add(value)
+            elif name == _KUBECONFIG:
+                self._add_credentials(value)
             elif (password := _password_in(value)) is not None:
                 self.add(password)
+
+    def _add_credentials(self, kubeconfig: str) -> None:
+        if ":" not in kubeconfig:  # base64, which is a secret by itself
+            self.add(kubeconfig)
+            with contextlib.suppress(ValueError):
+                kubeconfig = base64.b64decode(kubeconfig, validate=True).decode()
+        for credential in _CREDENTIAL.findall(kubeconfig):
+            self.add(credential)
 
     def add(self, secret: str) -> None:
         """Hide this value from now on, and each line of it, since output comes line by line."""

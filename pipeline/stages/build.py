@@ -52,6 +52,7 @@ def run(context: Context, arguments: Sequence[str]) -> Outcome:
         with context.report.phase("Read back"):
             _read_back(context, registry, plan, built)
     reports = _attestations(context, plan, built, source, builder, started)
+    built = _hand_on(context, built)
     _write_result(context, plan, built, source, schema, builder, reports)
     return _outcome(context, plan, built, builder, reports)
 
@@ -147,6 +148,15 @@ def _attestations(
     if plan.sbom and not built.sbom:
         found["sbom"] = write_package_list(context, plan, built, folder)
     return {name: path for name, path in found.items() if path}
+
+
+def _hand_on(context: Context, built: Built) -> Built:
+    """In CI, put an image that was not pushed beside the reports: they are all that a stage on another machine gets."""
+    if not built.layout or not context.settings.environment.ci:
+        return built
+    folder = context.settings.reports / "build"
+    folder.mkdir(parents=True, exist_ok=True)
+    return dataclasses.replace(built, layout=shutil.move(built.layout, str(folder)))
 
 
 def _write_result(

@@ -74,6 +74,10 @@ def plan_build(context: Context, options: argparse.Namespace, source: Source, sc
         provenance=config.provenance,
         sbom=config.sbom,
         sbom_generator=config.sbom_generator,
+        # In CI the next stage runs on another machine, whose engine does not have the image.
+        archive=str(context.settings.state / "build/image.tar.gz")
+        if context.settings.environment.ci and not push
+        else "",
         timeout=config.timeout,
     )
 

@@ -73,7 +73,8 @@ def _subject(context: Context, reference: str | None) -> tuple[Subject, str]:
     if made["pushed"]:
         return Subject(reference=made["reference"]), digest
     if made["layout"]:
-        return Subject(layout=f"{context.settings.root / made['layout']}@{digest}"), digest
+        path = str(context.settings.root / made["layout"])
+        return Subject(layout=f"{path}@{digest}" if digest else path), digest
     return Subject(image_id=made["image_id"]), digest
 
 
@@ -91,16 +92,14 @@ def _scan(context: Context, subject: Subject, folder: Path) -> tuple[AuditResult
     report = folder / "trivy.json"
     try:
         done = context.processes.run(
-            _here(context, plan_scan(subject, str(report)), folder), merge=False, timeout=config.timeout
+            _here(context, plan_scan(subject, str(report))), merge=False, timeout=config.timeout
         )
         text = report.read_text(encoding="utf-8") if report.is_file() else ""
         result = judge_scan(done.code, text, done.stderr)
-        told = context.processes.run(
-            _here(context, ("trivy", "version", "--format", "json"), folder), merge=False, timeout=60
-        )
+        told = context.processes.run(_here(context, ("trivy", "version", "--format", "json")), merge=False, timeout=60)
         version, updated = parse_database(told.stdout)
         context.processes.run(
-            _here(context, plan_conversion(str(report), str(folder / "sbom.cdx.json")), folder), timeout=config.timeout
+            _here(context, plan_conversion(str(report), str(folder / "sbom.cdx.json"))), timeout=config.timeout
         )
     except (StageFailed, TimedOut) as error:
         problem = error.message.splitlines()[0]
@@ -112,14 +111,14 @@ def _scan(context: Context, subject: Subject, folder: Path) -> tuple[AuditResult
     return replace(result, problem=result.problem or stale), version
 
 
-def _here(context: Context, argv: tuple[str, ...], folder: Path) -> tuple[str, ...]:
+def _here(context: Context, argv: tuple[str, ...]) -> tuple[str, ...]:
     """Use the Trivy on PATH, else its container, with the cache kept between runs."""
     if context.processes.find("trivy"):
         return argv
     cache = context.settings.state / "trivy"
     cache.mkdir(parents=True, exist_ok=True)
     variables = [name for name in context.settings.environment.variables if name.startswith("TRIVY_")]
-    folders = [str(folder), str(context.settings.state)]
+    folders = [str(context.settings.reports), str(context.settings.state)]
     engine = context.settings.environment.variables.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     if "docker" in argv and engine.startswith("unix://"):  # only the engine's own store has the image
         folders.append(engine.removeprefix("unix://"))

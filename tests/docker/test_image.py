@@ -253,6 +253,25 @@ def test_a_builder_of_the_engine_s_store(tmp_path: Path, registry: str) -> None:
     assert project.result["builder"].endswith("into the engine's store")
 
 
+def test_a_pull_request_s_image_reaches_the_next_machine(tmp_path: Path, engine: Any) -> None:
+    """Not pushed, and only in this engine's store: what is handed on holds exactly that image."""
+    pull_request = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/pull/2/merge"}
+    event = {"GITHUB_EVENT_NAME": "pull_request"}
+    project = Delivery(tmp_path / "shop", variables={"BUILDX_BUILDER": "default", **pull_request, **event}).make(
+        "FROM python:3.13-slim\nCOPY pyproject.toml /\n"
+    )
+
+    code, output = project.run("build", "--push", "--registry", "registry.example.org")
+
+    assert code == 0, output
+    assert project.result is not None
+    assert project.result["layout"] == "reports/build/image.tar.gz"
+    name = project.result["image_id"]
+    engine.images.remove(name, force=True)
+    engine.images.load((project.root / project.result["layout"]).read_bytes())
+    assert engine.images.get(name).id == name
+
+
 GENERATOR = """
 import json, os, pathlib
 target = pathlib.Path(os.environ["BUILDKIT_SCAN_DESTINATION"]) / "sbom.spdx.json"

@@ -149,7 +149,7 @@ def test_a_deploy_on_github() -> None:
     (asked,) = (trigger["inputs"]["environment"] for trigger in by_hand["on"].values())
     assert asked["options"] == ["staging", "production"]
     assert by_hand["concurrency"]["group"] == "change-${{ inputs.environment }}"
-    assert by_hand["jobs"]["deploy"]["environment"] == {"name": "${{ inputs.environment }}"}
+    assert by_hand["jobs"]["deploy"]["environment"]["name"] == "${{ inputs.environment }}"
 
 
 def test_a_deploy_on_gitlab() -> None:
@@ -215,7 +215,9 @@ def test_a_target_that_waits_for_people_on_gitlab() -> None:
     assert [(rule["when"], rule["allow_failure"]) for rule in waiting["rules"]] == [("manual", True)]
     assert (waiting["environment"]["name"], waiting["resource_group"]) == ("production", "production")
     assert waiting["variables"] == {"ASK_TARGET": "production"}
-    assert (deploy["needs"], deploy["script"]) == (waiting["needs"], waiting["script"])
+    # It gets what the first target was given and has kept.
+    assert waiting["needs"] == [*deploy["needs"], {"job": "deploy", "artifacts": False}]
+    assert deploy["script"] == waiting["script"]
     assert "when" not in str(deploy["rules"])
 
 
@@ -254,6 +256,36 @@ def test_reports_that_gitlab_shows() -> None:
     found = re.search(jobs["unit"]["coverage"].strip("/"), "✓ unit: clean: 2358 tests passed, coverage 95.6 %")
     assert found
     assert found[1] == "95.6"
+
+
+def test_only_a_release_that_changes_is_a_deployment() -> None:
+    """A look, a migration or a message to Sentry must not stand in an environment's history as what it runs."""
+    github = render_github(OURS, replace(PLAN, stages={"release": StageWrapper(secrets=("TOKEN",))}))
+    jobs = {**workflow(github[".github/workflows/release.yml"])["jobs"]}
+    for name in ("deploy", "rollback", "verify", "migrate", "status", "history"):
+        jobs |= workflow(github[f".github/workflows/{name}.yml"])["jobs"]
+    gitlab = workflow(render_gitlab(OURS, PLAN)[".gitlab-ci.yml"])
+
+    by_hand = {name.removesuffix(":by-hand"): job for name, job in gitlab.items() if name.endswith(":by-hand")}
+    assert {name for name, job in jobs.items() if job.get("environment", {}).get("deployment") is False} == {
+        *("release", "verify", "migrate", "status", "history")
+    }
+    for found in (jobs, by_hand):
+        assert {name for name, job in found.items() if "url" in job.get("environment", {})} == {"deploy", "rollback"}
+
+
+def test_one_field_for_all_stages_that_ask_the_same() -> None:
+    """It says whose question it is, and is a choice only where every stage knows the answers."""
+    asked = graph(
+        stage("go", Trigger.MANUAL, asks=(Ask(name="where", choices=("a",), summary="Place"), Ask(name="how"))),
+        stage("come", Trigger.MANUAL, asks=(Ask(name="where", choices=("b",), summary="Place"),)),
+        stage("stay", Trigger.MANUAL, asks=(Ask(name="how", choices=("long",), summary="Time"),)),
+    )
+
+    form = workflow(render_gitlab(asked, PLAN)[".gitlab-ci.yml"])["variables"]
+
+    assert form["ASK_WHERE"] == {"value": "", "description": "go, come: Place", "options": ["", "a", "b"]}
+    assert form["ASK_HOW"] == {"value": "", "description": "go: how; stay: Time"}
 
 
 CHANGES = {

@@ -46,6 +46,8 @@ class FakeBuilder:
         if self.errors:
             raise self.errors.pop(0)
         layout = "" if plan.push else str(work / "image")
+        if layout:
+            (work / "image").mkdir()
         return Built(
             digest=DIGEST,
             bases={"python:3": OTHER},
@@ -142,6 +144,29 @@ def test_without_push_nothing_leaves_the_machine(tmp_path: Path) -> None:
     assert outcome.target is None
     document = result(tmp_path)
     assert (document["pushed"], document["reference"], document["layout"]) == (False, "", ".pipeline/build/image")
+
+
+def test_in_ci_the_image_of_a_pull_request_lies_beside_the_reports(tmp_path: Path) -> None:
+    """`scan` runs on another machine, and the reports are all that it gets; the engine's store would keep it to itself."""
+    builder = FakeBuilder()
+    made = world(tmp_path, builder, None, {"CI": "true", "GITLAB_CI": "true", "CI_MERGE_REQUEST_IID": "2"})
+
+    run(made.context, PUSH)
+    run(made.context, PUSH)
+
+    assert result(tmp_path)["layout"] == "reports/build/image"
+    assert (tmp_path / "reports/build/image").is_dir()
+    assert builder.plans[0].archive == str(tmp_path / ".pipeline/build/image.tar.gz")
+
+
+def test_nothing_is_handed_on_where_nobody_takes_it(tmp_path: Path) -> None:
+    """Neither on a machine of one's own nor when a registry has it."""
+    builder = FakeBuilder()
+    run(world(tmp_path, builder).context, [])
+    run(world(tmp_path, builder, None, {"CI": "true"}).context, PUSH)
+
+    assert [plan.archive for plan in builder.plans] == ["", ""]
+    assert not (tmp_path / "reports/build/image").exists()
 
 
 @pytest.mark.parametrize(

@@ -72,8 +72,12 @@ def test_exactly_the_digest_that_was_built(tmp_path: Path) -> None:
             ("--input", "{root}/.pipeline/build/image@" + DIGEST),
         ),
         ({**BUILT, "pushed": False, "image_id": "sha256:i"}, ("--image-src", "docker", "sha256:i")),
+        (
+            {**BUILT, "digest": "", "pushed": False, "image_id": "sha256:i", "layout": "reports/build/image.tar.gz"},
+            ("--input", "{root}/reports/build/image.tar.gz"),
+        ),
     ],
-    ids=["a folder", "the engine's store"],
+    ids=["a folder", "the engine's store", "an archive"],
 )
 def test_what_was_not_pushed(built: Mapping[str, Any], end: tuple[str, ...], tmp_path: Path) -> None:
     """A pull request's image is looked at where it is."""
