@@ -112,23 +112,28 @@ class Checkout:
 
     def processes(self) -> list[str]:
         """Every process that has this checkout's variables, or works in its folders; found without the pipeline's own means."""
-        mark = str(self.home)
-        found = []
-        for place in Path("/proc").iterdir():
-            if not place.name.isdigit() or int(place.name) == os.getpid():
-                continue
-            try:
-                if mark in str((place / "cwd").readlink()) or mark.encode() in (place / "environ").read_bytes():
-                    found.append(f"{place.name} {(place / 'cmdline').read_bytes()!r}")
-            except OSError:
-                continue
-        return found
+        return processes_of(self.home)
 
     def remove(self) -> None:
         """Remove the checkout, and kill what a failed test has left."""
         for line in self.processes():
             os.kill(int(line.split()[0]), signal.SIGKILL)
         subprocess.run(["rm", "-rf", str(self.home)], check=True)
+
+
+def processes_of(home: Path) -> list[str]:
+    """Every process that names this folder in its variables, or works in it."""
+    mark = str(home)
+    found = []
+    for place in Path("/proc").iterdir():
+        if not place.name.isdigit() or int(place.name) == os.getpid():
+            continue
+        try:
+            if mark in str((place / "cwd").readlink()) or mark.encode() in (place / "environ").read_bytes():
+                found.append(f"{place.name} {(place / 'cmdline').read_bytes()!r}")
+        except OSError:
+            continue
+    return found
 
 
 def _table(path: str, values: Mapping[str, Any]) -> str:

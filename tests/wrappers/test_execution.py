@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +12,7 @@ import pytest
 
 from pipeline.decisions.graph import Trigger
 from pipeline.decisions.wrapper_plan import Event, asks_of, branches_of, needs_of, stages_of, takes_tag, variable_of
+from tests.wrappers.conftest import ROOT
 
 if TYPE_CHECKING:
     from pipeline.decisions.graph import Graph
@@ -24,6 +28,7 @@ TEXTS = [
     "a && touch hacked",
     "${{ toJSON(github) }}",
 ]
+GOOD = {"action": "upgrade", "image": f"registry.example.org/shop@sha256:{'0' * 64}", "revision": "1"}
 PAYLOADS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "pull request": (
         "pull_request",
@@ -112,6 +117,66 @@ def test_a_failed_stage_fails_the_required_check(checkout: Checkout) -> None:
 
     assert done.returncode != 0
     assert "Failure - Main Nothing failed and nothing was cancelled" in done.stdout
+
+
+def test_a_release_made_on_github_runs_nothing_twice(checkout: Checkout) -> None:
+    """Its tag has run everything already; the event of the release itself starts no workflow."""
+    done = checkout.act("release", "release", {"action": "published", "release": {"tag_name": "v1.2.3"}})
+
+    assert checkout.calls() == []
+    assert "ould not find any stages to run" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("left_out", [False, True], ids=["all answers", "required ones"])
+def test_by_hand_on_github(checkout: Checkout, graph: Graph, settings: Settings, *, left_out: bool) -> None:
+    """The form's answers become the arguments that the stage's own parser knows; one left empty leaves none."""
+    environments = tuple(settings.config.environments)
+    plan = settings.config.wrappers.plan(environments=environments, reports="reports", nox="")
+    for name in stages_of(graph, plan, Event.DISPATCH):
+        asks = [ask for ask in asks_of(graph[name], plan) if ask.required or not left_out]
+        answers = {ask.name: GOOD.get(ask.name) or ask.choices[0] for ask in asks}
+
+        done = checkout.act("workflow_dispatch", name, {"inputs": answers})
+
+        assert done.returncode == 0, done.stdout + done.stderr
+        given = [f"{ask.flag}={answers[ask.name]}" if ask.flag else answers[ask.name] for ask in asks]
+        assert checkout.calls() == [[name, "--", *given]]
+        assert_understood(name, given)
+
+
+def assert_understood(stage: str, arguments: list[str]) -> None:
+    """The real stage takes these arguments: it gets as far as the cluster, which is not there."""
+    variables = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "KUBECONFIG": "/nowhere/config",
+        "HOME": "/nowhere",
+    }
+    command = [sys.executable, "-m", "pipeline", stage, *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=100, check=False)
+    assert "usage:" not in done.stdout + done.stderr
+    assert "kubeconfig /nowhere/config" in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+def test_additions_by_hand_run_beside_what_is_made(checkout: Checkout) -> None:
+    """GitLab includes the declared file; a workflow of one's own runs on GitHub."""
+    (checkout.root / ".gitlab-ci.extra.yml").write_text(
+        "mine:\n  stage: .post\n  script:\n    - uvx --from 'nox[uv]==0' nox -s mine\n", encoding="utf-8"
+    )
+    (checkout.root / ".github/workflows/mine.yml").write_text(
+        "on: push\njobs:\n  mine:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: uvx --from 'nox[uv]==0' nox -s mine\n",
+        encoding="utf-8",
+    )
+    checkout.git("add", "-A")
+
+    on_gitlab = checkout.gitlab(**VARIABLES["pull request"][1])
+    calls = checkout.calls()
+    on_github = checkout.act("push", "mine", {"ref": "refs/heads/main"})
+
+    assert (on_gitlab.returncode, on_github.returncode) == (0, 0), on_gitlab.stderr + on_github.stdout
+    assert ["mine"] in calls
+    assert ["lint"] in calls
+    assert checkout.calls() == [["mine"]]
 
 
 @pytest.mark.parametrize("text", TEXTS)
