@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.cluster
+_LONGEST = 30.0
 _BETWEEN = ("connection", "transfer-encoding", "host", "content-length")
 """Headers that are about one connection, not about the call."""
 
@@ -35,6 +37,19 @@ class Cutter(http.server.ThreadingHTTPServer):
     def __init__(self, port: int, cuts: int) -> None:
         super().__init__(("127.0.0.1", 0), Relay)
         self.behind, self.cuts = port, cuts
+        self.passing = threading.Event()
+        """While it is not set nothing comes through, in neither direction, and no connection ends: as when a server is stopped."""
+        self.passing.set()
+        self.changed = threading.Event()
+        """Set by the first change that came through."""
+
+    def stand_still(self, after: float, seconds: float) -> None:
+        """So many seconds after the first change, for so long."""
+        self.changed.wait(4 * _LONGEST)
+        time.sleep(after)
+        self.passing.clear()
+        time.sleep(seconds)
+        self.passing.set()
 
 
 class Relay(http.server.BaseHTTPRequestHandler):
@@ -44,11 +59,15 @@ class Relay(http.server.BaseHTTPRequestHandler):
 
     def relay(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.passing.wait(_LONGEST)
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _BETWEEN}
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.server.behind, timeout=30)) as behind:
             behind.request(self.command, self.path, body=body or None, headers=headers)
             answer = behind.getresponse()
-            if self.command == "PATCH" and "dryRun" not in self.path and self.server.cuts:
+            changes = self.command == "PATCH" and "dryRun" not in self.path
+            if changes:
+                self.server.changed.set()
+            if changes and self.server.cuts:
                 answer.read()
                 self.server.cuts -= 1
                 self.close_connection = True
@@ -61,8 +80,9 @@ class Relay(http.server.BaseHTTPRequestHandler):
             if name.lower() not in _BETWEEN:
                 self.send_header(name, value)
         self.end_headers()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, http.client.HTTPException):
             while chunk := answer.read1(65536):
+                self.server.passing.wait(_LONGEST)
                 self.wfile.write(chunk)
                 self.wfile.flush()
 
@@ -73,8 +93,8 @@ class Relay(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def cutting(folder: Path, cuts: int) -> Iterator[Path]:
-    """A kubeconfig that leads through a cutter to the cluster; `kubectl proxy` brings the credentials."""
+def cutting(folder: Path, cuts: int) -> Iterator[tuple[Path, Cutter]]:
+    """A kubeconfig that leads through a cutter to the cluster, and the cutter; `kubectl proxy` brings the credentials."""
     with subprocess.Popen(["kubectl", "proxy", "--port=0"], stdout=subprocess.PIPE, text=True) as proxy:
         try:
             assert proxy.stdout
@@ -89,7 +109,7 @@ def cutting(folder: Path, cuts: int) -> Iterator[Path]:
                 config = {"clusters": [cluster], "contexts": [context], "users": [{"name": "cut", "user": {}}]}
                 file = folder / "cut.kubeconfig"
                 file.write_text(json.dumps({"current-context": "cut", **config}))
-                yield file
+                yield file, cutter
                 assert cutter.cuts == 0
             finally:
                 cutter.shutdown()
@@ -112,9 +132,9 @@ def test_changes_whose_answers_are_lost(tmp_path: Path) -> None:
         apply(namespace, shop())
         kubectl("rollout", "status", "deployment/shop", "-n", namespace, "--timeout=60s")
 
-        with cutting(tmp_path, cuts=2) as config:  # the image, and the mark
+        with cutting(tmp_path, cuts=2) as (config, _):  # the image, and the mark
             kept = deploy(tmp_path, config, digest())
-        with cutting(tmp_path, cuts=2) as config:  # the image, and the undo
+        with cutting(tmp_path, cuts=2) as (config, _):  # the image, and the undo
             back = deploy(tmp_path, config, build_empty(tmp_path))
 
         assert (kept.returncode, back.returncode) == (0, 4), kept.stdout + kept.stderr + back.stdout + back.stderr
@@ -125,3 +145,23 @@ def test_changes_whose_answers_are_lost(tmp_path: Path) -> None:
         assert (
             get(namespace, "deployment", "shop")["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "4"
         )
+
+
+def test_an_api_server_that_stands_still_is_waited_for(tmp_path: Path) -> None:
+    """For eight seconds in the middle of a rollout nothing comes, and no connection ends: that is told, and what changed is seen afterwards."""
+    with new_namespace("still") as namespace:
+        (tmp_path / "pyproject.toml").write_text(PROJECT.format(namespace=namespace))
+        slow = shop()
+        slow["spec"]["minReadySeconds"] = 15
+        apply(namespace, slow)
+        kubectl("rollout", "status", "deployment/shop", "-n", namespace, "--timeout=60s")
+
+        with cutting(tmp_path, cuts=0) as (config, cutter):
+            still = threading.Thread(target=cutter.stand_still, args=(3, 8), daemon=True)
+            still.start()
+            kept = deploy(tmp_path, config, digest())
+            still.join()
+
+        assert kept.returncode == 0, kept.stdout + kept.stderr
+        assert "does not answer" in kept.stdout
+        assert [mark for _, mark in marks(tmp_path)][-1] == "verified"
