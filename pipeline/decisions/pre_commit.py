@@ -10,7 +10,7 @@ from pipeline.decisions.wrapper_plan import HEADER
 from pipeline.decisions.yaml_text import render_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 PATH = ".pre-commit-config.yaml"
 _PACKAGE = re.compile(r'^\[\[package\]\]\nname = "([^"\\]+)"\nversion = "([^"\\]+)"$', re.MULTILINE)
@@ -35,12 +35,8 @@ def parse_lock(text: str) -> dict[str, str]:
     return {package["name"]: package["version"] for package in packages if "version" in package}
 
 
-def render_pre_commit(versions: Mapping[str, str], *, in_tree: bool = True) -> dict[str, str]:
-    """Return the file's text by its path; tools that the lockfile does not have are left out.
-
-    Where the pipeline is an installed dependency, it is in the environment that `nox -s pipeline` makes: before its first run nothing
-    has passed, and the hook stops the push.
-    """
+def render_pre_commit(versions: Mapping[str, str], stages: Sequence[str]) -> dict[str, str]:
+    """Return the file's text by its path; tools that the lockfile does not have are left out. `stages` must pass before a push."""
     hooks = []
     if tidy := versions.get("pre-commit-hooks"):
         hooks += [
@@ -49,9 +45,10 @@ def render_pre_commit(versions: Mapping[str, str], *, in_tree: bool = True) -> d
     if ruff := versions.get("ruff"):
         hooks.append(_hook("ruff-check", f"uvx ruff@{ruff} check --force-exclude --fix", types="python"))
         hooks.append(_hook("ruff-format", f"uvx ruff@{ruff} format --force-exclude", types="python"))
-    # Milliseconds when all is green; otherwise it names what has not passed for this very tree.
-    python = "python3" if in_tree else ".nox/pipeline/bin/python -P"
-    hooks.append(_hook("up-to-date", f"{python} -m pipeline up-to-date", stage="pre-push"))
+    # Each session asks the fast path first: half a second when all is green for this very tree. Otherwise it runs, and says what is not.
+    if (nox := versions.get("nox")) and stages:
+        entry = f"uvx --from nox[uv]=={nox} nox -s {' '.join(stages)}"
+        hooks.append(_hook("up-to-date", entry, stage="pre-push"))
     document = {
         "default_install_hook_types": ["pre-commit", "pre-push"],
         "repos": [{"repo": "local", "hooks": hooks}],

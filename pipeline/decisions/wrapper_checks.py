@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pipeline.decisions.wrapper_plan import WrapperPlan
 
 DRIFT = Check(name="wrappers", tool="wrappers", argv=(), format=Format.TEXT, fix="nox -s wrappers")
+BEFORE_PUSH = ("lint", "unit")
+"""What a push waits for where it applies: it needs neither services nor an engine."""
 _YAML = ("*.yml", "*.yaml")
 """The files that are checked, and configuration of the tools: no other is read."""
 
@@ -38,13 +40,14 @@ class Difference:
 
 
 def render_wrappers(
-    graph: Graph, plan: WrapperPlan, versions: Mapping[str, str], platforms: Collection[str], *, in_tree: bool = True
+    graph: Graph, plan: WrapperPlan, versions: Mapping[str, str], platforms: Collection[str]
 ) -> dict[str, str]:
     """Return the text of every file that is made, by its path."""
+    quick = tuple(name for name in BEFORE_PUSH if name in graph.stages and graph[name].triggers)
     return {
         **(render_github(graph, plan) if "github" in platforms else {}),
         **(render_gitlab(graph, plan) if "gitlab" in platforms else {}),
-        **(render_pre_commit(versions, in_tree=in_tree) if "pre-commit" in platforms else {}),
+        **(render_pre_commit(versions, quick) if "pre-commit" in platforms else {}),
     }
 
 

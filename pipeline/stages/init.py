@@ -140,7 +140,7 @@ def _render_wrappers(settings: Settings, lock: str) -> dict[str, str]:
     plan = config.wrappers.plan(
         environments=tuple(config.environments), reports=config.paths.reports, nox=versions["nox"]
     )
-    return render_wrappers(graph_of(settings), plan, versions, config.wrappers.platforms, in_tree=False)
+    return render_wrappers(graph_of(settings), plan, versions, config.wrappers.platforms)
 
 
 def _show(context: Context, plan: Adoption) -> None:

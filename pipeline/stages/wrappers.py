@@ -13,7 +13,6 @@ from pipeline.decisions.pre_commit import parse_lock
 from pipeline.decisions.wrapper_checks import compare_wrappers, judge_drift, plan_hardening, render_wrappers
 from pipeline.errors import ConfigurationError
 from pipeline.stages.check_running import run_checks, show_result
-from pipeline.stages.children import is_in_tree
 from pipeline.stages.memory import graph_of
 from pipeline.stages.versions import installed_versions
 
@@ -56,9 +55,7 @@ def render_files(settings: Settings) -> dict[str, str]:
     plan = config.wrappers.plan(
         environments=tuple(config.environments), reports=config.paths.reports, nox=versions["nox"]
     )
-    return render_wrappers(
-        graph_of(settings), plan, versions, config.wrappers.platforms, in_tree=is_in_tree(settings.root)
-    )
+    return render_wrappers(graph_of(settings), plan, versions, config.wrappers.platforms)
 
 
 def check_drift(settings: Settings) -> tuple[CheckResult, ...]:

@@ -15,7 +15,7 @@ from pipeline.decisions.github_wrappers import render_github
 from pipeline.decisions.gitlab_wrappers import render_gitlab
 from pipeline.decisions.graph import EVERY_PUSH, Ask, Graph, GraphPaths, StageSpec, Trigger, build_graph
 from pipeline.decisions.pre_commit import parse_lock, render_pre_commit
-from pipeline.decisions.wrapper_checks import compare_wrappers, judge_drift, plan_hardening
+from pipeline.decisions.wrapper_checks import compare_wrappers, judge_drift, plan_hardening, render_wrappers
 from pipeline.decisions.wrapper_plan import (
     MARK,
     PIN,
@@ -359,17 +359,28 @@ def test_the_lockfile_is_read_as_toml_reads_it() -> None:
 def test_hooks_have_the_versions_of_the_lockfile() -> None:
     """A hook and the stage `lint` are the same tool."""
     versions = parse_lock('[[package]]\nname = "ruff"\nversion = "0.17.6"\n[[package]]\nname = "shop"\n')
-    (text,) = render_pre_commit(versions).values()
+    (text,) = render_pre_commit(versions, ("lint",)).values()
     hooks = {hook["id"]: hook for hook in workflow(text)["repos"][0]["hooks"]}
 
     assert hooks["ruff-check"]["entry"].startswith("uvx ruff@0.17.6 check")
-    assert hooks["up-to-date"]["stages"] == ["pre-push"]
-    assert "check-yaml" not in hooks
+    assert set(hooks) == {"ruff-check", "ruff-format"}
 
 
-def test_the_hook_of_another_project_asks_the_installed_pipeline() -> None:
-    """`-P` keeps a folder of that project's own, named `pipeline`, out of the way."""
-    (text,) = render_pre_commit({}, in_tree=False).values()
+@pytest.mark.parametrize(
+    ("left_out", "stages"),
+    [
+        pytest.param({}, ["lint", "unit"], id="both"),
+        pytest.param({"unit": "any test may need a service"}, ["lint"], id="no unit tests"),
+    ],
+)
+def test_a_push_waits_for_what_applies(left_out: dict[str, str], stages: list[str]) -> None:
+    """By nox at its locked version, as CI does."""
+    made = build_graph(
+        GraphPaths(sources=("app",), tests=("tests",), typed=("app",), reports="reports", left_out=left_out)
+    )
+
+    (text,) = render_wrappers(made, PLAN, {"nox": "1.2"}, ["pre-commit"]).values()
 
     (hook,) = workflow(text)["repos"][0]["hooks"]
-    assert hook["entry"] == ".nox/pipeline/bin/python -P -m pipeline up-to-date"
+    assert (hook["id"], hook["stages"], hook["always_run"]) == ("up-to-date", ["pre-push"], True)
+    assert hook["entry"] == f"uvx --from nox[uv]==1.2 nox -s {' '.join(stages)}"
