@@ -22,6 +22,15 @@ class Openers:
         self._variables = settings.environment.variables
         self._processes = processes
         self._clock = clock
+        self._kubes: dict[str | None, Any] = {}
+
+    def _open_kube(self, context: str | None) -> Any:
+        """Open a cluster, each context once: a connection and its handshake then serve every client."""
+        from pipeline.clients.kube import open_kube
+
+        if context not in self._kubes:
+            self._kubes[context] = open_kube(self._variables, context)
+        return self._kubes[context]
 
     def open_ledger(self) -> Any:
         from pipeline.clients.ledger import FileLedger
@@ -55,28 +64,24 @@ class Openers:
 
     def open_jobs(self, namespace: str, context: str | None) -> Any:
         from pipeline.clients.jobs import KubernetesJobs
-        from pipeline.clients.kube import open_kube
 
-        return KubernetesJobs(open_kube(self._variables, context), namespace)
+        return KubernetesJobs(self._open_kube(context), namespace)
 
     def open_cluster(self, target: Target) -> Any:
         from pipeline.clients.cluster import KubernetesCluster
-        from pipeline.clients.kube import open_kube
 
-        api = open_kube(self._variables, target.context)
+        api = self._open_kube(target.context)
         return KubernetesCluster(api, self._clock, target.namespace, target.kind.value, target.workload)
 
     def open_objects(self, target: Target) -> Any:
-        from pipeline.clients.kube import open_kube
         from pipeline.clients.objects import KubernetesObjects
 
-        return KubernetesObjects(open_kube(self._variables, target.context), target.namespace)
+        return KubernetesObjects(self._open_kube(target.context), target.namespace)
 
     def open_pods(self, namespace: str, context: str | None, pods: Sequence[str], port: int) -> Any:
-        from pipeline.clients.kube import open_kube
         from pipeline.clients.pod_proxy import PodProxyHttp
 
-        return PodProxyHttp(open_kube(self._variables, context), namespace, pods, port)
+        return PodProxyHttp(self._open_kube(context), namespace, pods, port)
 
     def open_trees(self) -> Any:
         from pipeline.clients.tree import FileTree

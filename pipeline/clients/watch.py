@@ -33,7 +33,7 @@ _LENGTH = 30
 """Seconds after which a watch is asked for anew: a connection that died in silence is known to be dead by then."""
 _MARGIN = 5.0
 _POLL = 0.5
-_SHORT = 1.0
+_SHORT, _LASTING = 1.0, 10.0
 _QUIET = 2.0
 """Seconds of silence after which the workload itself is read: no news is good news only from a server that answers."""
 _PROBE, _FIRST_LISTS = 5.0, 20.0
@@ -84,7 +84,8 @@ class WatchedList:
             try:
                 self._round()
             except PipelineError as error:
-                failures += 1
+                # What lasted was no failure of the kind that a pause helps against.
+                failures = 1 if self._clock.monotonic() - begun > _LASTING else failures + 1
                 pause = self._mend(error, failures)
             except Exception as error:  # noqa: BLE001  # a thread that died unnoticed would leave a rollout that never moves
                 pause = self._give_up(error)
