@@ -19,7 +19,7 @@ _TEST_VARIABLES = (
     *("PYTHONHASHSEED", "PYTHONPATH", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONDEVMODE", "PYTHONUTF8"),
 )
 """What can change the result of any test; PYTHONOPTIMIZE, for one, removes every `assert`."""
-_CI_FILES = (".github", ".gitlab-ci.yml", ".pre-commit-config.yaml")
+_CI_FILES = (".github", ".gitlab-ci.yml", ".pre-commit-config.yaml", "renovate.json")
 """What `lint` compares with the graph."""
 
 

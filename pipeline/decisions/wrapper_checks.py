@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DRIFT = Check(name="wrappers", tool="wrappers", argv=(), format=Format.TEXT, fix="nox -s wrappers")
 BEFORE_PUSH = ("lint", "unit")
 """What a push waits for where it applies: it needs neither services nor an engine."""
+UPDATES = {"renovate.json": "vendor.renovate", ".github/dependabot.yml": "vendor.dependabot"}
+"""Configuration of what keeps pins moving, with its schema."""
 _YAML = ("*.yml", "*.yaml")
 """The files that are checked, and configuration of the tools: no other is read."""
 
@@ -114,6 +116,11 @@ def plan_hardening(paths: Collection[str], *, actionlint: bool) -> tuple[Check, 
     if GITLAB in paths:
         schema = ("check-jsonschema", "--builtin-schema=vendor.gitlab-ci", "--data-transform=gitlab-ci", GITLAB)
         checks.append(_check("GitLab schema", "check-jsonschema", schema, _YAML))
+    updates = (path for path in UPDATES if path in paths)
+    checks += [
+        _check(path, "check-jsonschema", ("check-jsonschema", f"--builtin-schema={UPDATES[path]}", path), (path,))
+        for path in updates
+    ]
     return tuple(checks)
 
 

@@ -10,7 +10,7 @@ from pipeline.decisions.github_wrappers import FOLDER
 from pipeline.decisions.gitlab_wrappers import PATH as GITLAB
 from pipeline.decisions.pre_commit import PATH as PRE_COMMIT
 from pipeline.decisions.pre_commit import parse_lock
-from pipeline.decisions.wrapper_checks import compare_wrappers, judge_drift, plan_hardening, render_wrappers
+from pipeline.decisions.wrapper_checks import UPDATES, compare_wrappers, judge_drift, plan_hardening, render_wrappers
 from pipeline.errors import ConfigurationError
 from pipeline.stages.check_running import run_checks, show_result
 from pipeline.stages.memory import graph_of
@@ -72,7 +72,8 @@ def plan_linters(context: Context) -> tuple[Check, ...]:
     paths = [
         path
         for path in sorted(_read_present(context.settings.root))
-        if ("gitlab" if path == GITLAB else "pre-commit" if path == PRE_COMMIT else "github") in platforms
+        if path in UPDATES
+        or ("gitlab" if path == GITLAB else "pre-commit" if path == PRE_COMMIT else "github") in platforms
     ]
     return plan_hardening(paths, actionlint=context.processes.find("actionlint") is not None)
 
@@ -88,7 +89,7 @@ def _read_versions(root: Path) -> dict[str, str]:
 
 
 def _read_present(root: Path) -> dict[str, str]:
-    files = [*sorted((root / FOLDER).glob("*.y*ml")), root / GITLAB, root / PRE_COMMIT]
+    files = [*sorted((root / FOLDER).glob("*.y*ml")), *(root / path for path in (GITLAB, PRE_COMMIT, *UPDATES))]
     return {file.relative_to(root).as_posix(): file.read_text(encoding="utf-8") for file in files if file.is_file()}
 
 

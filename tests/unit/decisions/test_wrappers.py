@@ -347,6 +347,16 @@ def test_linters() -> None:
     assert [check.name for check in plan_hardening(paths[1:], actionlint=False)] == ["GitLab schema"]
 
 
+@pytest.mark.parametrize(
+    ("path", "schema"), [("renovate.json", "vendor.renovate"), (".github/dependabot.yml", "vendor.dependabot")]
+)
+def test_what_keeps_pins_moving_is_held_to_its_schema(path: str, schema: str) -> None:
+    """A typing error there would stop every update, and nobody would be told."""
+    (check,) = plan_hardening((path,), actionlint=False)
+
+    assert check.argv == ("check-jsonschema", f"--builtin-schema={schema}", path)
+
+
 def test_the_lockfile_is_read_as_toml_reads_it() -> None:
     """The short way over uv's own form comes to the same as the parser."""
     text = (Path(__file__).resolve().parents[3] / "uv.lock").read_text(encoding="utf-8")
