@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.decisions.graph import Need
 from pipeline.decisions.wrapper_plan import (
     HEADER,
     Event,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 PATH = ".gitlab-ci.yml"
 EXTRA = ".gitlab-ci.extra.yml"
 _COVERAGE = r"/coverage \(?(\d+(?:\.\d+)?) %/"
+_ENGINE = {"DOCKER_HOST": "tcp://docker:2375", "DOCKER_TLS_CERTDIR": ""}
+"""Where the engine beside a job answers: in the job's own network, so without TLS."""
 _REQUEST = '$CI_PIPELINE_SOURCE == "merge_request_event"'
 _ASKED = '$CI_PIPELINE_SOURCE =~ /^(web|api|trigger)$/ && $ASK_STAGE == "{}"'
 
@@ -127,13 +130,16 @@ def _jobs(
     given = plan.stage(name)
     needs = () if event is Event.DISPATCH else ancestors_of(graph, name, tuple(depths))
     environment = environment_of(spec, plan, event, "$ASK_ENVIRONMENT")
-    variables = {**given.variables, **_target(spec, plan, event)}
+    engine = _ENGINE if plan.engine and Need.ENGINE in spec.requires else {}
+    variables = {**engine, **given.variables, **_target(spec, plan, event)}
     job: dict[str, Any] = {
         "extends": ".stage",
         "stage": f"step-{depths[name] + 1}",
         "rules": rules,
         "needs": [{"job": need, "optional": True} for need in needs],
         "timeout": f"{minutes_of(spec)} minutes",
+        **({"image": given.image} if given.image else {}),
+        **({"services": [{"name": plan.engine, "alias": "docker"}]} if engine else {}),
         **({"tags": list(given.tags)} if given.tags else {}),
         **({"variables": variables} if variables else {}),
         **({"coverage": _COVERAGE} if "coverage_report" in spec.shown else {}),

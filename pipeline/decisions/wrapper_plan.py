@@ -60,6 +60,7 @@ class StageWrapper:
     token: bool = False
     permissions: Mapping[str, str] = field(default_factory=dict)
     id_tokens: Mapping[str, str] = field(default_factory=dict)
+    image: str = ""
     runner: str | None = None
     tags: tuple[str, ...] = ()
 
@@ -72,6 +73,7 @@ class WrapperPlan:
     tags: tuple[str, ...] = ("v*",)
     runner: str = "ubuntu-24.04"
     image: str = ""
+    engine: str = ""
     uv: str = ""
     nox: str
     code_scanning: bool = True

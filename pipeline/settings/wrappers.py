@@ -18,6 +18,7 @@ _DIGEST = Limit(
     lambda image: re.fullmatch(r"\S+@sha256:[0-9a-f]{64}", image) is not None,
     "must be pinned by digest: `name:tag@sha256:…`",
 )
+_DIGEST_OR_NONE = Limit(lambda image: not image or _DIGEST.holds(image), _DIGEST.says)
 
 
 class WrapperPlatform(enum.StrEnum):
@@ -54,6 +55,11 @@ class StageInCi:
         'GitLab\'s tokens for a login by OIDC: the variable that gets it, and its audience. On GitHub: `permissions = { id-token = "write" }`.',
         default={},
     )
+    image: str = key(
+        "Image of its job on GitLab, in place of the usual one, pinned by digest: `scan` needs one with Trivy.",
+        default="",
+        limit=_DIGEST_OR_NONE,
+    )
     runner: str | None = key("Label of GitHub's runner, in place of the usual one.", default=None)
     tags: tuple[str, ...] = key("Tags that choose GitLab's runner.", default=())
 
@@ -73,6 +79,11 @@ class Wrappers:
         default="ghcr.io/astral-sh/uv:python3.13-bookworm-slim@sha256:531f855bda2c73cd6ef67d56b733b357cea384185b3022bd09f05e002cd144ca",
         limit=_DIGEST,
     )
+    engine: str = key(
+        "Image of the Docker engine that GitLab starts beside jobs that need one, such as `docker:dind`, pinned by digest; empty where the runner has one.",
+        default="",
+        limit=_DIGEST_OR_NONE,
+    )
     uv: str = key("Version of uv on GitHub.", default="0.13.9", limit=NOT_EMPTY)
     code_scanning: bool = key("Whether SARIF reports are handed to GitHub's code scanning.", default=True)
     actions: Mapping[str, str] = key(
@@ -89,6 +100,7 @@ class Wrappers:
             tags=self.tags,
             runner=self.runner,
             image=self.image,
+            engine=self.engine,
             uv=self.uv,
             nox=nox,
             code_scanning=self.code_scanning,

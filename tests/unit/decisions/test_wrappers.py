@@ -274,6 +274,20 @@ def test_only_a_release_that_changes_is_a_deployment() -> None:
         assert {name for name, job in found.items() if "url" in job.get("environment", {})} == {"deploy", "rollback"}
 
 
+def test_an_engine_beside_the_jobs_that_need_one_on_gitlab() -> None:
+    """Shared runners have none; jobs that need none do not wait for it. GitHub's runners have one."""
+    plan = replace(PLAN, engine="docker@sha256:1", stages={"scan": StageWrapper(image="trivy@sha256:2")})
+    jobs = workflow(render_gitlab(OURS, plan)[".gitlab-ci.yml"])
+
+    assert jobs["build"]["services"] == [{"name": "docker@sha256:1", "alias": "docker"}]
+    assert jobs["build"]["variables"]["DOCKER_HOST"] == "tcp://docker:2375"
+    assert {name for name, job in jobs.items() if "services" in job} == {"build"}
+    assert {name: job["image"] for name, job in jobs.items() if "image" in job and "script" in job} == {
+        "scan": "trivy@sha256:2"
+    }
+    assert render_github(OURS, plan) == render_github(OURS, PLAN)
+
+
 def test_one_field_for_all_stages_that_ask_the_same() -> None:
     """It says whose question it is, and is a choice only where every stage knows the answers."""
     asked = graph(

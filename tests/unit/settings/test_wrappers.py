@@ -21,6 +21,10 @@ if TYPE_CHECKING:
         pytest.param({"actions": {"a/b": "a" * 40}}, "must hold a commit and its version", id="commit alone"),
         pytest.param({"actions": {"a/b": "a" * 39 + " # v1"}}, "must hold a commit", id="39 digits"),
         pytest.param({"image": "uv:latest"}, "must be pinned by digest", id="image by tag"),
+        pytest.param({"engine": "docker:dind"}, "must be pinned by digest", id="engine by tag"),
+        pytest.param(
+            {"stages": {"scan": {"image": "trivy:1"}}}, "must be pinned by digest", id="a stage's image by tag"
+        ),
         pytest.param({"platforms": ["jenkins"]}, "jenkins", id="unknown platform"),
     ],
 )
