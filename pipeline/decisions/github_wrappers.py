@@ -58,7 +58,7 @@ def _ci(graph: Graph, plan: WrapperPlan) -> dict[str, Any]:
             "group": "${{ github.workflow }}-${{ github.event.pull_request.number || github.ref }}",
             "cancel-in-progress": "${{ github.event_name == 'pull_request' }}",
         },
-        "jobs": {**jobs, **_last_jobs(plan, present)},
+        "jobs": {**jobs, **_last_jobs(graph, plan, present)},
     }
 
 
@@ -87,7 +87,7 @@ def _release(graph: Graph, plan: WrapperPlan, present: tuple[str, ...]) -> dict[
         "concurrency": {"group": "${{ github.workflow }}-${{ github.ref }}", "cancel-in-progress": False},
         "jobs": {
             **{name: _job(graph, plan, name, Event.TAG, present) for name in present},
-            **_last_jobs(plan, present),
+            **_last_jobs(graph, plan, present),
         },
     }
 
@@ -164,10 +164,12 @@ def _environment(spec: StageSpec, name: str) -> dict[str, Any]:
     return {"name": name, **shown}
 
 
-def _last_jobs(plan: WrapperPlan, present: tuple[str, ...]) -> dict[str, Any]:
+def _last_jobs(graph: Graph, plan: WrapperPlan, present: tuple[str, ...]) -> dict[str, Any]:
     jobs: dict[str, Any] = {}
     if plan.code_scanning:
-        jobs["code-scanning"] = _code_scanning(plan, present)
+        # Who changes an environment may wait for people, and finds nothing in the code.
+        looking = tuple(name for name in present if not graph[name].changes_world)
+        jobs["code-scanning"] = _code_scanning(plan, looking)
     jobs["required-checks-pass"] = {
         "name": "required-checks-pass",
         # A job that was skipped counts as passed: this one always looks.

@@ -99,6 +99,32 @@ def test_an_adopted_project_is_checked_and_tested(name: str, tmp_path: Path, pip
     assert subprocess.check_output(["git", "status", "--porcelain"], cwd=project, text=True) == ""
 
 
+def test_the_hook_before_a_push(tmp_path: Path, pipeline: Path) -> None:
+    """With pre-commit and nox themselves: a red tree stays here and says why, a green one goes."""
+    project = make(tmp_path / "project", PROJECTS["script"])
+    assert call(project, str(pipeline), "init", ".")[0] == 0
+    assert call(project, "uvx", "pre-commit@4.7.0", "install")[0] == 0
+    assert call(tmp_path, "git", "init", "-q", "--bare", "remote")[0] == 0
+    assert call(project, "git", "remote", "add", "origin", str(tmp_path / "remote"))[0] == 0
+    (test,) = (file for file in project.rglob("test_*.py") if ".nox" not in file.parts and ".venv" not in file.parts)
+    good = test.read_text(encoding="utf-8")
+
+    def push(text: str) -> tuple[int, str]:
+        test.write_text(text, encoding="utf-8")
+        call(project, "git", "add", "-A")
+        code, output = call(project, *GIT, "commit", "-qnm", "change")
+        assert code == 0, output
+        return call(project, "git", "push", "-q", "origin", "HEAD:refs/heads/main")
+
+    code, output = push(good + "\n\ndef test_red() -> None:\n    raise ValueError\n")
+    assert code != 0
+    assert "test_red" in output
+    assert call(project, "git", "ls-remote", "origin")[1] == ""
+    code, output = push(good)
+    assert code == 0, output
+    assert "refs/heads/main" in call(project, "git", "ls-remote", "origin")[1]
+
+
 def test_a_dry_run_changes_nothing(tmp_path: Path, pipeline: Path) -> None:
     """It shows every file that would be written."""
     project = make(tmp_path, PROJECTS["fastapi"])

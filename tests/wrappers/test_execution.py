@@ -220,7 +220,7 @@ def test_by_hand_on_gitlab(text: str, checkout: Checkout, graph: Graph, settings
     """The form's answers choose the stage and become its arguments, as they were typed; one left empty leaves no argument."""
     plan = settings.config.wrappers.plan(environments=("staging",), reports="reports", nox="")
     for name in stages_of(graph, plan, Event.DISPATCH):
-        asks = [ask for ask in asks_of(graph[name], plan) if ask.required]
+        asks = [ask for ask in asks_of(graph[name], plan) if ask.required or text != "it"]
         # Variables are expanded in the names of environments, by GitLab as well.
         answers = {variable_of(ask): "staging" if ask.name == "environment" else text for ask in asks}
 

@@ -101,6 +101,9 @@ def test_the_world_is_changed_last() -> None:
     (release,) = (workflow(text) for path, text in render_github(SMALL, PLAN).items() if path.endswith("release.yml"))
 
     assert release["jobs"]["release"]["needs"] == ["lint", "build"]
+    # Findings are handed in without it: it may wait for people. Whether all went well is said with it.
+    assert release["jobs"]["code-scanning"]["needs"] == ["lint", "build"]
+    assert release["jobs"]["required-checks-pass"]["needs"] == ["lint", "build", "release"]
 
 
 @pytest.mark.parametrize("plan", [PLAN, TO_STAGING], ids=["by hand", "to staging"])
