@@ -26,6 +26,8 @@ ACTIONS: Mapping[str, str] = {
     "github/codeql-action/upload-sarif": "8aad20d150bbac5944a9f9d289da16a4b0d87c1e # v4.36.2",
 }
 """GitHub's actions in use, by the commit of the version behind it."""
+ENVIRONMENT = "{environment}"
+"""In the configured environment of a stage, the one that it works on."""
 SET_UP_SECONDS = 600
 """What a job may take besides its stage: checkout, uv, the environment, artifacts."""
 
@@ -184,10 +186,9 @@ def minutes_of(spec: StageSpec) -> int:
 def environment_of(spec: StageSpec, plan: WrapperPlan, event: Event, answer: str) -> str:
     """Return the environment of a job that changes the world or holds secrets; empty for any other. `answer` reads a variable there."""
     given = plan.stage(spec.name)
+    target = ""
+    if spec.has_environment:
+        target = answer if event is Event.DISPATCH else given.target or ""
     if given.environment:
-        return given.environment
-    if event is Event.DISPATCH and spec.has_environment:
-        return answer
-    if spec.has_environment and given.target:
-        return given.target
-    return spec.name if spec.changes_world or given.secrets else ""
+        return given.environment.replace(ENVIRONMENT, target or spec.name)
+    return target or (spec.name if spec.changes_world or given.secrets else "")

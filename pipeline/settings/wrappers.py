@@ -45,7 +45,8 @@ class StageInCi:
         "Those of `wrappers.branches` whose pushes run it; empty for all of them.", default=()
     )
     environment: str | None = key(
-        "Environment whose protection and secrets its job has; by default the target's.", default=None
+        "Environment of the platform whose protection and secrets its job has, such as `{environment}-read`; by default the target's.",
+        default=None,
     )
     secrets: tuple[str, ...] = key("Names of secrets that it is given as variables.", default=())
     variables: Mapping[str, str] = key("Further variables that it is given.", default={})

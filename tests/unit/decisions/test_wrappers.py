@@ -291,6 +291,16 @@ def test_an_engine_beside_the_jobs_that_need_one_on_gitlab() -> None:
     assert render_github(OURS, plan) == render_github(OURS, PLAN)
 
 
+def test_who_only_looks_can_have_an_environment_without_reviewers() -> None:
+    """A look at production at night should wait for nobody, with a kubeconfig that may only read."""
+    plan = replace(PLAN, stages={"status": StageWrapper(environment="{environment}-read")})
+    job = workflow(render_github(OURS, plan)[".github/workflows/status.yml"])["jobs"]["status"]
+
+    assert job["environment"] == {"name": "${{ inputs.environment }}-read", "deployment": False}
+    gitlab = workflow(render_gitlab(OURS, plan)[".gitlab-ci.yml"])
+    assert gitlab["status:by-hand"]["environment"] == {"name": "$ASK_ENVIRONMENT-read", "action": "access"}
+
+
 def test_one_field_for_all_stages_that_ask_the_same() -> None:
     """It says whose question it is, and is a choice only where every stage knows the answers."""
     asked = graph(
