@@ -16,6 +16,7 @@ from pipeline.decisions.wrapper_plan import (
     minutes_of,
     stages_of,
     takes_tag,
+    target_of,
     variable_of,
     waits_for,
 )
@@ -121,7 +122,7 @@ def _job(
     graph: Graph, plan: WrapperPlan, name: str, event: Event, present: tuple[str, ...], *, only: str = ""
 ) -> dict[str, Any]:
     spec, needs = graph[name], waits_for(graph, name, present)
-    target = "${{ github.ref_name }}" if takes_tag(spec, event) else plan.stage(name).target
+    target = "${{ github.ref_name }}" if takes_tag(spec, event) else target_of(spec, plan, event)
     variables = {"ASK_TARGET": target} if spec.changes_world and target else {}
     body = _job_body(spec, plan, event, ancestors_of(graph, name, present), variables)
     environment = body.get("environment")

@@ -16,6 +16,7 @@ from pipeline.decisions.wrapper_plan import (
     minutes_of,
     stages_of,
     takes_tag,
+    target_of,
     variable_of,
     waits_for,
 )
@@ -32,6 +33,7 @@ EXTRA = ".gitlab-ci.extra.yml"
 _COVERAGE = r"/coverage \(?(\d+(?:\.\d+)?) %/"
 _ENGINE = {"DOCKER_HOST": "tcp://docker:2375", "DOCKER_TLS_CERTDIR": ""}
 """Where the engine beside a job answers: in the job's own network, so without TLS."""
+_CLICK: dict[str, Any] = {"when": "manual", "allow_failure": True}
 _REQUEST = '$CI_PIPELINE_SOURCE == "merge_request_event"'
 _ASKED = '$CI_PIPELINE_SOURCE =~ /^(web|api|trigger)$/ && $ASK_STAGE == "{}"'
 
@@ -154,7 +156,7 @@ def _jobs(
 def _target(spec: StageSpec, plan: WrapperPlan, event: Event) -> dict[str, str]:
     if not spec.changes_world or event is Event.DISPATCH:
         return {}
-    return {"ASK_TARGET": "$CI_COMMIT_TAG" if takes_tag(spec, event) else plan.stage(spec.name).target or ""}
+    return {"ASK_TARGET": "$CI_COMMIT_TAG" if takes_tag(spec, event) else target_of(spec, plan, event) or ""}
 
 
 def _change(spec: StageSpec, environment: str) -> dict[str, Any]:
@@ -170,7 +172,7 @@ def _wait_for_click(name: str, job: dict[str, Any], target: str) -> dict[str, An
     """Return the same job for another target, after the first and in the same pipeline: people start it, and nothing waits for them."""
     needs = [*job["needs"], {"job": name, "artifacts": False}]
     environment = {**job["environment"], "name": target}
-    rules = [{**rule, "when": "manual", "allow_failure": True} for rule in job["rules"]]
+    rules = [{**rule, **_CLICK} for rule in job["rules"]]
     variables = {**job["variables"], "ASK_TARGET": target}
     return {
         **job,
@@ -194,11 +196,13 @@ def _apart(spec: StageSpec, event: Event) -> bool:
 
 def _rules(
     spec: StageSpec, plan: WrapperPlan, event: Event, runs: dict[Event, tuple[str, ...]]
-) -> list[dict[str, str]]:
+) -> list[dict[str, Any]]:
     if event is Event.DISPATCH:
         return [{"if": _ASKED.format(spec.name)}] if spec.name in runs[event] else []
     if event is Event.TAG:
-        return [{"if": _tagged(plan)}] if spec.changes_world and spec.name in runs[event] else []
+        waits = target_of(spec, plan, event) in plan.stage(spec.name).by_hand
+        rule = {"if": _tagged(plan), **(_CLICK if waits else {})}
+        return [rule] if spec.changes_world and spec.name in runs[event] else []
     conditions = [_REQUEST] if spec.name in runs[Event.PULL_REQUEST] else []
     conditions += _pushed(branches_of(spec, plan)) if spec.name in runs[Event.PUSH] else []
     if spec.name in runs[Event.TAG] and not spec.changes_world:

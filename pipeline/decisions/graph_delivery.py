@@ -41,7 +41,7 @@ def delivery_stages(paths: GraphPaths) -> tuple[StageSpec, ...]:
             summary="put one digest into an environment, follow it, verify it, keep it or roll it back",
             groups=("deploy",),
             shown=told,
-            triggers=(Trigger.MAIN, Trigger.MANUAL),
+            triggers=(Trigger.MAIN, Trigger.TAG, Trigger.MANUAL),
             timeout=3600.0,
             target="ENVIRONMENT",
             asks=(

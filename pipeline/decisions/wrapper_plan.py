@@ -54,6 +54,7 @@ class StageWrapper:
     """What one stage is given in CI beyond the graph; see `settings.wrappers.StageInCi`."""
 
     target: str | None = None
+    tag_target: str | None = None
     by_hand: tuple[str, ...] = ()
     branches: tuple[str, ...] = ()
     environment: str | None = None
@@ -105,7 +106,13 @@ def _may_run(spec: StageSpec, plan: WrapperPlan, event: Event) -> bool:
         return True
     if event is Event.PULL_REQUEST:
         return False
-    return plan.stage(spec.name).target is not None or takes_tag(spec, event)
+    return target_of(spec, plan, event) is not None or takes_tag(spec, event)
+
+
+def target_of(spec: StageSpec, plan: WrapperPlan, event: Event) -> str | None:
+    """Return the configured target of a run that nobody is asked about."""
+    given = plan.stage(spec.name)
+    return given.tag_target if event is Event.TAG else given.target
 
 
 def branches_of(spec: StageSpec, plan: WrapperPlan) -> tuple[str, ...]:
@@ -188,7 +195,7 @@ def environment_of(spec: StageSpec, plan: WrapperPlan, event: Event, answer: str
     given = plan.stage(spec.name)
     target = ""
     if spec.has_environment:
-        target = answer if event is Event.DISPATCH else given.target or ""
+        target = answer if event is Event.DISPATCH else target_of(spec, plan, event) or ""
     if given.environment:
         return given.environment.replace(ENVIRONMENT, target or spec.name)
     return target or (spec.name if spec.changes_world or given.secrets else "")

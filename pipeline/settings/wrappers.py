@@ -37,8 +37,10 @@ class StageInCi:
         "Its target where no person asks for it: without one a stage that changes the world runs by hand only.",
         default=None,
     )
+    tag_target: str | None = key("The same for a tag that is a release.", default=None)
     by_hand: tuple[str, ...] = key(
-        "Further targets, each a job of GitLab's pipeline that waits for a click; on GitHub the stage's own workflow is started instead.",
+        "Targets that wait for a click on GitLab: `tag_target`, and further ones, each a job after that of `target`; on GitHub the environment's required "
+        "reviewers hold a run, and the stage's own workflow is started by hand.",
         default=(),
     )
     branches: tuple[str, ...] = key(

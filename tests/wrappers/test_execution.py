@@ -6,13 +6,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.decisions.github_wrappers import render_github
+from pipeline.decisions.gitlab_wrappers import render_gitlab
 from pipeline.decisions.graph import Trigger
 from pipeline.decisions.wrapper_plan import Event, asks_of, branches_of, needs_of, stages_of, takes_tag, variable_of
-from tests.wrappers.conftest import ROOT
+from tests.wrappers.conftest import ROOT, UNKNOWN_TO_ACT
 
 if TYPE_CHECKING:
     from pipeline.decisions.graph import Graph
@@ -232,6 +235,25 @@ def test_by_hand_on_gitlab(text: str, checkout: Checkout, graph: Graph, settings
         given = [f"{ask.flag}={answer}" if ask.flag else answer for ask, answer in zip(asks, typed, strict=True)]
         assert checkout.calls() == [[name, "--", *given]]
     assert not list(checkout.home.rglob("hacked"))
+
+
+def test_a_tag_deploys_where_the_configuration_says_so(checkout: Checkout, graph: Graph, settings: Settings) -> None:
+    """Other settings, the same generator: production by a tag on both platforms, after everything that only looks."""
+    plan = settings.config.wrappers.plan(environments=("production",), reports="reports", nox="0")
+    given = replace(plan.stage("deploy"), tag_target="production", by_hand=())
+    plan = replace(plan, stages={**plan.stages, "deploy": given})
+    for path, text in {**render_github(graph, plan), **render_gitlab(graph, plan)}.items():
+        (checkout.root / path).write_text(UNKNOWN_TO_ACT.sub("", text), encoding="utf-8")
+    checkout.git("add", "-A")
+
+    on_github = checkout.act("push", "release", {"ref": "refs/tags/v1.2.3"})
+    calls = checkout.calls()
+    on_gitlab = checkout.gitlab(**VARIABLES["tag"][1])
+
+    assert (on_github.returncode, on_gitlab.returncode) == (0, 0), on_github.stdout + on_gitlab.stderr
+    for found in (calls, checkout.calls()):
+        looking = [number for number, call in enumerate(found) if not graph[call[0]].changes_world]
+        assert found.index(["deploy", "--", "production"]) > max(looking)
 
 
 def test_production_waits_for_a_click_on_gitlab(checkout: Checkout) -> None:

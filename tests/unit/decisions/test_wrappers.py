@@ -301,6 +301,28 @@ def test_who_only_looks_can_have_an_environment_without_reviewers() -> None:
     assert gitlab["status:by-hand"]["environment"] == {"name": "$ASK_ENVIRONMENT-read", "action": "access"}
 
 
+@pytest.mark.parametrize(
+    ("by_hand", "when"),
+    [((), None), (("production",), "manual"), (("canary",), None)],
+    ids=["by itself", "a click", "other"],
+)
+def test_a_tag_that_deploys(by_hand: tuple[str, ...], when: str | None) -> None:
+    """To a target of its own, after everything that only looks; pushes still go to theirs."""
+    given = StageWrapper(target="staging", tag_target="production", by_hand=by_hand)
+    plan = replace(PLAN, stages={"deploy": given})
+    files = {path.split("/")[-1]: workflow(text) for path, text in (render_github(OURS, plan)).items()}
+    gitlab = workflow(render_gitlab(OURS, plan)[".gitlab-ci.yml"])
+
+    on_tag, on_push = (files[name]["jobs"]["deploy"] for name in ("release.yml", "ci.yml"))
+    assert (on_tag["environment"]["name"], on_push["environment"]["name"]) == ("production", "staging")
+    assert on_tag["concurrency"]["group"] == "change-production"
+    assert {"build", "scan"} <= set(on_tag["needs"])
+    job = gitlab["deploy:tag"]
+    assert (job["variables"], job["resource_group"]) == ({"ASK_TARGET": "production"}, "production")
+    assert [rule.get("when") for rule in job["rules"]] == [when]
+    assert gitlab["deploy"]["variables"] == {"ASK_TARGET": "staging"}
+
+
 def test_one_field_for_all_stages_that_ask_the_same() -> None:
     """It says whose question it is, and is a choice only where every stage knows the answers."""
     asked = graph(
