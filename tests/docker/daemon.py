@@ -102,14 +102,32 @@ class BuildKit(Daemon):
 
 
 class Engine(Daemon):
-    """A Docker engine without networks, and its own builder."""
+    """A Docker engine with a bridge of its own, and its own builder.
+
+    With `--bridge=none` dockerd would delete `docker0`, which belongs to the engine that the other tests use.
+    """
 
     program = "dockerd"
     third = "Step 3/"
 
+    def __init__(self, folder: Path, registry: str) -> None:
+        self.bridge = f"pt-{os.getpid()}"
+        super().__init__(folder, registry)
+
+    def start(self) -> None:
+        if not Path(f"/sys/class/net/{self.bridge}").exists():
+            run_ip("link", "add", self.bridge, "type", "bridge")
+            run_ip("address", "add", f"10.231.{os.getpid() % 250}.1/24", "dev", self.bridge)
+            run_ip("link", "set", self.bridge, "up")
+        super().start()
+
+    def end(self) -> None:
+        super().end()
+        run_ip("link", "delete", self.bridge)
+
     def command(self) -> list[str]:
         places = [f"--data-root={self.folder}/data", f"--exec-root={self.short}/run", f"--pidfile={self.short}/pid"]
-        network = ["--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false"]
+        network = [f"--bridge={self.bridge}", "--iptables=false", "--ip-forward=false", "--ip-masq=false"]
         mirror = [f"--registry-mirror=http://{self.registry}", f"--insecure-registry={self.registry}"]
         return ["dockerd", f"--host=unix://{self.socket}", *places, *network, *mirror, "--log-level=warn"]
 
@@ -129,3 +147,7 @@ class Engine(Daemon):
     def use(self, project: Delivery) -> tuple[str, ...]:
         project.variables |= {"DOCKER_HOST": f"unix://{self.socket}"}
         return ("--builder", "engine")
+
+
+def run_ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
