@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import subprocess
 import time
@@ -23,8 +24,8 @@ _COLD, _CHANGED, _NOTHING = "from nothing", "after a commit that changes app/", 
 def measure_rebuild(folder: Path) -> Section:
     """Build and push with the pipeline's own command line, in a BuildKit that starts without any cache."""
     registry = os.environ.get("CLUSTER_REGISTRY")
-    if not registry:
-        raise Void("needs a registry: CLUSTER_REGISTRY, and buildkitd")
+    if not registry or not shutil.which("buildkitd") or os.geteuid() != 0:
+        raise Void("needs a registry (CLUSTER_REGISTRY), buildkitd, and root to start it")
     seconds: dict[str, list[float]] = {_COLD: [], _CHANGED: [], _NOTHING: []}
     for number in range(_ROUNDS):
         project = Delivery(folder / f"service-{number}").clone()

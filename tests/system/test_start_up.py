@@ -40,6 +40,11 @@ def test_no_sdk_on_the_way_to_the_checks(statement: str) -> None:
     assert imported_by(statement) & HEAVY == set()
 
 
+def test_benchmarks_need_no_test_runner() -> None:
+    """Their session has none: what they take from the tests must do without."""
+    assert imported_by("import benchmarks.__main__") & {"pytest", "hypothesis"} == set()
+
+
 @pytest.fixture(scope="module")
 def describe() -> Iterator[Callable[..., str]]:
     """Give what the noxfile compares before it leaves out `uv sync`, and put back the signals that it sets."""
