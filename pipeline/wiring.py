@@ -26,7 +26,7 @@ class Openers:
 
     def _open_kube(self, context: str | None) -> Any:
         """Open a cluster, each context once: a connection and its handshake then serve every client."""
-        from pipeline.clients.kube import open_kube
+        from pipeline.clients.kubeconfig import open_kube
 
         if context not in self._kubes:
             self._kubes[context] = open_kube(self._variables, context)

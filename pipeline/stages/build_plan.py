@@ -35,21 +35,7 @@ def read_schema(context: Context) -> SchemaChain:
 def plan_build(context: Context, options: argparse.Namespace, source: Source, schema: SchemaChain) -> BuildPlan:
     """Plan the image and its tags. Raises `ConfigurationError` for a push that has no registry or would push what no commit holds."""
     config, now = context.settings.config.build, context.clock.now()
-    variables = context.settings.environment.variables
-    registry = options.registry or variables.get("IMAGE_REGISTRY") or config.registry or platform_registry(variables)
-    push = options.push and not source.proposed
-    if options.push and source.proposed:
-        context.report.line("a pull request is never pushed: building only", style="yellow")
-    if push and not registry:
-        raise ConfigurationError(
-            "--push: no registry is known",
-            hint="--registry HOST[/PATH], IMAGE_REGISTRY, or tool.pipeline.build.registry",
-        )
-    if push and source.dirty and not options.allow_dirty:
-        raise ConfigurationError(
-            "--push: the tree differs from its commit, and the image would claim to be that commit",
-            hint="commit first, or --allow-dirty",
-        )
+    registry, push = _find_registry(context, options, source)
     planned = plan_tags(config.tags, config.flavor, source, now)
     for note in planned.notes:
         context.report.line(f"no tag: {note}", style="dim")
@@ -80,6 +66,27 @@ def plan_build(context: Context, options: argparse.Namespace, source: Source, sc
         else "",
         timeout=config.timeout,
     )
+
+
+def _find_registry(context: Context, options: argparse.Namespace, source: Source) -> tuple[str, bool]:
+    """Return the registry, empty when none is known, and whether the image is pushed there."""
+    config = context.settings.config.build
+    variables = context.settings.environment.variables
+    registry = options.registry or variables.get("IMAGE_REGISTRY") or config.registry or platform_registry(variables)
+    push = options.push and not source.proposed
+    if options.push and source.proposed:
+        context.report.line("a pull request is never pushed: building only", style="yellow")
+    if push and not registry:
+        raise ConfigurationError(
+            "--push: no registry is known",
+            hint="--registry HOST[/PATH], IMAGE_REGISTRY, or tool.pipeline.build.registry",
+        )
+    if push and source.dirty and not options.allow_dirty:
+        raise ConfigurationError(
+            "--push: the tree differs from its commit, and the image would claim to be that commit",
+            hint="commit first, or --allow-dirty",
+        )
+    return registry, push
 
 
 def _schema_labels(schema: SchemaChain) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.clients import Conflict
 from pipeline.clients.cluster import KubernetesCluster
-from pipeline.clients.kube import open_kube
+from pipeline.clients.kubeconfig import open_kube
 from pipeline.decisions.rollback import build_undo, choose_target, is_current
 from pipeline.decisions.rollout import Phase, judge_controller
 from pipeline.decisions.snapshot import without_hash

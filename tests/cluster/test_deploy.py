@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.clients import Conflict
 from pipeline.clients.cluster import KubernetesCluster
-from pipeline.clients.kube import open_kube
+from pipeline.clients.kubeconfig import open_kube
 from pipeline.decisions.rollback import build_mark
 from pipeline.decisions.snapshot import Snapshot
 from pipeline.polling import SystemClock

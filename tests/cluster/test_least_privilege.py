@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from pipeline.clients.jobs import KubernetesJobs
-from pipeline.clients.kube import open_kube
+from pipeline.clients.kubeconfig import open_kube
 from pipeline.decisions.permissions import Access, describe_missing, find_missing, list_accesses, plan_permissions
 from tests.cluster.kube import ROOT, limited_kubeconfig, new_namespace
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.clients.jobs import KubernetesJobs
-from pipeline.clients.kube import open_kube
+from pipeline.clients.kubeconfig import open_kube
 from pipeline.decisions.outcome import Verdict
 from pipeline.decisions.permissions import MIGRATE_ALONE, build_rules, list_accesses
 from pipeline.errors import ConfigurationError, StageFailed, Unknown

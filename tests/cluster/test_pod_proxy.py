@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.clients.kube import open_kube
+from pipeline.clients.kubeconfig import open_kube
 from pipeline.clients.pod_proxy import PodProxyHttp
 from pipeline.decisions.http import Fault, Request
 from pipeline.decisions.permissions import VERIFY, build_rules

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.clients.jobs import KubernetesJobs
-from pipeline.clients.kube import open_kube
+from pipeline.clients.kubeconfig import open_kube
 from pipeline.clients.pod_proxy import PodProxyHttp
 from pipeline.decisions.health import Health
 from pipeline.decisions.http import Request

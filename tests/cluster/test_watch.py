@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.clients.cluster import KubernetesCluster
-from pipeline.clients.kube import KubeApi, Refused, open_kube
+from pipeline.clients.kube import KubeApi, Refused
+from pipeline.clients.kubeconfig import open_kube
 from pipeline.decisions.watching import read_listing
 from pipeline.polling import SystemClock
 from tests.cluster.kube import apply, kubectl, new_namespace

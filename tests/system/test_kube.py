@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.clients.kube import Refused, open_kube
+from pipeline.clients.kube import Refused
+from pipeline.clients.kubeconfig import open_kube
 from pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.clients import Conflict, OwnedByOthers
-from pipeline.clients.kube import Refused, open_kube
+from pipeline.clients.kube import Refused
+from pipeline.clients.kubeconfig import open_kube
 from pipeline.clients.objects import KubernetesObjects
 from pipeline.decisions.manifests import Owned, Place
 from pipeline.errors import StageFailed, Unknown

@@ -11,7 +11,8 @@ import pytest
 
 from pipeline.clients import watch as module
 from pipeline.clients.cluster import KubernetesCluster
-from pipeline.clients.kube import Refused, open_kube
+from pipeline.clients.kube import Refused
+from pipeline.clients.kubeconfig import open_kube
 from pipeline.errors import PipelineError, StageFailed, Unknown
 from pipeline.polling import SystemClock
 from tests.system.api_server import GONE_EVENT, ApiServer, Fault
